@@ -1,0 +1,133 @@
+"""Every error this product raises on purpose, and the HTTP status each one means.
+
+RallyMcpError
+├─ UserError             the caller can act; the message is safe for a person or a model
+│  ├─ InvalidInput         400
+│  ├─ SignInRequired       401  carries the sign-in URLs
+│  ├─ PermissionDenied     403
+│  ├─ NotFound             404
+│  ├─ Conflict             409
+│  └─ RateLimited          429  carries retry_after
+├─ UpstreamError         Rally or another upstream failed; the message never quotes it
+│  ├─ UpstreamRejected     502  it answered, and not usefully
+│  ├─ UpstreamUnavailable  503  it is down or overloaded; carries retry_after
+│  └─ UpstreamTimeout      504  it did not answer in time
+└─ ConfigurationError    500  refuses to start; names the variable and the remedy
+
+Errors become HTTP answers in `web.responses` and tool results in `tools.toolset`, nowhere else.
+"""
+
+from dataclasses import dataclass
+
+
+class RallyMcpError(Exception):
+    """Anything this product raises on purpose. Messages say what happened, then what to do."""
+
+    http_status = 500
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class UserError(RallyMcpError):
+    """The caller can put it right. The message is safe to show to a person or a model."""
+
+    http_status = 400
+
+
+class InvalidInput(UserError):
+    """An argument, header, parameter or body is not acceptable as it stands."""
+
+    http_status = 400
+
+
+@dataclass(frozen=True, slots=True)
+class SignInPrompt:
+    """What a caller needs to send a person through sign-in.
+
+    `short_auth_url` carries `state` alone (under 100 characters on run.app), for chat windows;
+    `auth_url` carries all three PKCE parameters, for programs. `code_expected` says whether the
+    person will be shown a confirmation code to bring back; `notice` tells what happened before.
+    """
+
+    upstream_title: str
+    auth_url: str
+    short_auth_url: str
+    code_expected: bool
+    notice: str = ""
+
+
+class SignInRequired(UserError):
+    """The principal has no working sign-in at the upstream."""
+
+    http_status = 401
+
+    def __init__(self, prompt: SignInPrompt) -> None:
+        super().__init__(
+            f"{prompt.notice} User must authenticate with {prompt.upstream_title} "
+            "to access this tool".strip()
+        )
+        self.prompt = prompt
+
+
+class PermissionDenied(UserError):
+    """The upstream or this deployment does not let this person do that."""
+
+    http_status = 403
+
+
+class NotFound(UserError):
+    """What was asked for does not exist, or this person may not know that it does."""
+
+    http_status = 404
+
+
+class Conflict(UserError):
+    """The request collides with what somebody else did, or could mean more than one thing."""
+
+    http_status = 409
+
+
+class RateLimited(UserError):
+    """Too many requests; worth another try after `retry_after` seconds."""
+
+    http_status = 429
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class UpstreamError(RallyMcpError):
+    """An upstream failed. Its own words stay in the log."""
+
+    http_status = 502
+
+
+class UpstreamRejected(UpstreamError):
+    """The upstream answered with something that cannot be used."""
+
+    http_status = 502
+
+
+class UpstreamUnavailable(UpstreamError):
+    """The upstream is down or overloaded; worth another try after `retry_after` seconds."""
+
+    http_status = 503
+
+    def __init__(self, message: str, *, retry_after: int = 10) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class UpstreamTimeout(UpstreamError):
+    """The upstream did not answer in time. A write may or may not have happened."""
+
+    http_status = 504
+
+
+class ConfigurationError(RallyMcpError):
+    """A setting is missing or wrong. The message names the variable and the remedy."""
+
+    http_status = 500

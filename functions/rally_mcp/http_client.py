@@ -1,0 +1,28 @@
+"""The HTTP client for upstreams: it keeps no cookies, follows nothing, believes no environment."""
+
+from collections.abc import Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+import httpx
+
+_MOST_CONNECTIONS = 100
+"""Per process: more than one instance's 80 concurrent requests need."""
+
+
+def new_client(
+    *, mounts: Mapping[str, httpx.AsyncBaseTransport] | None = None
+) -> httpx.AsyncClient:
+    """Return a client for requests to upstreams; `mounts` stand in for the network in tests.
+
+    A cookie kept from one person's request would speak for that person in the next one's, and
+    Rally refuses a token that comes with another user's cookie. A .netrc file or proxy variable
+    must not add credentials or a listener either.
+    """
+    return httpx.AsyncClient(
+        cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
+        follow_redirects=False,
+        trust_env=False,
+        mounts=mounts,
+        limits=httpx.Limits(max_connections=_MOST_CONNECTIONS),
+        headers={"User-Agent": "rally-mcp"},
+    )
