@@ -1,0 +1,1 @@
+"""What developers run: never deployed, also used by tests and benchmarks."""

@@ -1,0 +1,96 @@
+"""`rally-mcp doctor`: is this deployment, or this machine's environment, set up right?"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httpx
+
+from rally_mcp.errors import ConfigurationError
+from rally_mcp.settings import Function, load
+
+_TIMEOUT = 30.0
+"""Seconds: a cold start fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that must hold. `holds` returns a sentence when it does not."""
+
+    name: str
+    holds: Callable[[], str | None]
+
+
+def run(url: str | None) -> int:
+    """Run the checks and print a line each; return 0 when all hold."""
+    if url is None:
+        return _report(_environment_checks())
+    with httpx.Client(timeout=_TIMEOUT) as http:
+        return _report(_deployment_checks(http, url))
+
+
+def _report(checks: Sequence[Check]) -> int:
+    failures = 0
+    for check in checks:
+        problem = check.holds()
+        failures += problem is not None
+        print(
+            f"{'ok  ' if problem is None else 'FAIL'}  {check.name}{f': {problem}' if problem else ''}"
+        )
+    return 1 if failures else 0
+
+
+def _environment_checks() -> list[Check]:
+    def accepts(function: Function) -> Callable[[], str | None]:
+        def holds() -> str | None:
+            try:
+                load(function)
+            except ConfigurationError as error:
+                return error.message.partition(": ")[2]
+            return None
+
+        return holds
+
+    return [Check(f"settings of {function}", accepts(function)) for function in Function]
+
+
+def _deployment_checks(http: httpx.Client, url: str) -> list[Check]:
+    parts = urlsplit(url)
+    origin = f"{parts.scheme}://{parts.netloc}"
+
+    def expects(
+        method: str, address: str, status: int, remedy: str, headers: dict[str, str] | None = None
+    ) -> Callable[[], str | None]:
+        def holds() -> str | None:
+            try:
+                answered = http.request(method, address, headers=headers).status_code
+            except httpx.HTTPError as error:
+                return f"no answer ({type(error).__name__}); {remedy}"
+            return None if answered == status else f"HTTP {answered}, not {status}; {remedy}"
+
+        return holds
+
+    return [
+        Check(
+            "mcp_endpoint answers",
+            expects("GET", f"{url}/health", 200, "is the function deployed and public?"),
+        ),
+        Check(
+            "a request without a credential is refused",
+            expects("POST", url, 400, "does MCP_URL equal this address?"),
+        ),
+        Check(
+            "no stream is held open",
+            expects("GET", url, 405, "is something else answering at this address?"),
+        ),
+        Check(
+            "a foreign web page is refused",
+            expects(
+                "POST", url, 403, "is a proxy dropping Origin?", {"Origin": "https://x.invalid"}
+            ),
+        ),
+        Check(
+            "the REST interface describes itself",
+            expects("GET", f"{origin}/openapi.json", 200, "is the whole domain routed here?"),
+        ),
+    ]

@@ -1,0 +1,19 @@
+"""Entry point of the Cloud Function mcp_endpoint."""
+
+from typing import cast
+
+import functions_framework.aio
+from starlette.requests import Request
+from starlette.responses import Response
+
+from rally_mcp import bootstrap
+from rally_mcp.settings import Function
+from rally_mcp.web import mcp_endpoint_app
+
+app = bootstrap.start(Function.MCP_ENDPOINT, mcp_endpoint_app.create)
+
+
+@functions_framework.aio.http
+async def mcp_endpoint(_: Request) -> Response:
+    """Hand the request over: functions-framework calls whatever ASGI application it is given."""
+    return cast("Response", app)

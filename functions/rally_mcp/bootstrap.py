@@ -1,0 +1,202 @@
+"""The composition root: settings in, the parts of one function out. Only here have ports names.
+
+Nothing is connected while this runs: functions-framework imports before it forks, so clients and
+channels are made on first use. Imports that a function does not need stay out of its start.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rally_mcp import logs
+from rally_mcp.errors import ConfigurationError
+from rally_mcp.identity_providers.declaration import IdentityProvider
+from rally_mcp.identity_providers.rally import rally
+from rally_mcp.secret_store import SecretStore
+from rally_mcp.settings import Function, Settings, load
+from rally_mcp.sign_in.principals import Principals
+from rally_mcp.sign_in.records import OAUTH_STATES, PRINCIPALS, OAuthState, PrincipalRecord
+from rally_mcp.sign_in.states import States
+from rally_mcp.storage.collection import Collection
+from rally_mcp.storage.port import Store
+
+if TYPE_CHECKING:
+    import httpx
+    from starlette.types import ASGIApp
+
+    from rally_mcp.identity_providers.token_endpoint import TokenEndpoint
+    from rally_mcp.rally.wsapi import RallyServer
+    from rally_mcp.sign_in.activation import Activation
+    from rally_mcp.sign_in.completion import SignInCompletion
+    from rally_mcp.sign_in.credentials import Credentials
+
+HttpClient = Callable[[], "httpx.AsyncClient"]
+
+
+def now() -> datetime:
+    """Return the current time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Foundations:
+    """What every function stands on. Tests bring their own clock, store and HTTP client."""
+
+    settings: Settings
+    store: Store
+    clock: Callable[[], datetime]
+    http: HttpClient
+    secrets: SecretStore
+    providers: Mapping[str, IdentityProvider]
+    principals: Principals
+    states: States
+
+
+@dataclass(frozen=True, slots=True)
+class AuthRedirect:
+    """The parts of auth_redirect."""
+
+    states: States
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthCallback:
+    """The parts of oauth_callback."""
+
+    completion: "SignInCompletion"
+
+
+@dataclass(frozen=True, slots=True)
+class McpEndpoint:
+    """The parts of mcp_endpoint."""
+
+    settings: Settings
+    providers: Mapping[str, IdentityProvider]
+    principals: Principals
+    credentials: "Credentials"
+    activation: "Activation"
+    rally: "RallyServer"
+
+
+def start(function: Function, create: "Callable[[Foundations], ASGIApp]") -> "ASGIApp":
+    """Read the environment and create the function's application on top of it.
+
+    A missing or wrong setting ends the process with one line that names it and the remedy.
+    """
+    try:
+        settings = load(function)
+        logs.configure(function, settings.google_cloud_project or None)
+        app = create(foundations(settings))
+    except ConfigurationError as error:
+        raise SystemExit(error.message) from None
+    if settings.sign_in_confirmation == "none":
+        logs.event(
+            "WARNING",
+            "SIGN_IN_CONFIRMATION=none: whoever opens a sign-in link connects their Rally to "
+            "the chat that made it. Use code unless every user knows this.",
+        )
+    return app
+
+
+def foundations(
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] = now,
+    store: Store | None = None,
+    http: HttpClient | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> Foundations:
+    """Wire what every function stands on, from the settings and whatever a test brings."""
+    store = store or _store(settings, clock)
+    providers = {"rally": rally(settings)}
+    principals = Principals(Collection(store, PRINCIPALS, PrincipalRecord), clock)
+    states = Collection(store, OAUTH_STATES, OAuthState)
+    return Foundations(
+        settings=settings,
+        store=store,
+        clock=clock,
+        http=http or _http_client(),
+        secrets=SecretStore(clock=clock, environment=environment),
+        providers=providers,
+        principals=principals,
+        states=States(states, principals, providers, clock),
+    )
+
+
+def auth_redirect(base: Foundations) -> AuthRedirect:
+    """Wire auth_redirect."""
+    return AuthRedirect(base.states)
+
+
+def oauth_callback(base: Foundations) -> OAuthCallback:
+    """Wire oauth_callback."""
+    from rally_mcp.sign_in.completion import SignInCompletion
+
+    return OAuthCallback(
+        SignInCompletion(
+            states=base.states,
+            principals=base.principals,
+            token_endpoint=_token_endpoint(base),
+            http=base.http,
+            clock=base.clock,
+            code_expected=base.settings.sign_in_confirmation == "code",
+        )
+    )
+
+
+def mcp_endpoint(base: Foundations) -> McpEndpoint:
+    """Wire mcp_endpoint."""
+    from rally_mcp.rally.wsapi import RallyServer
+    from rally_mcp.sign_in.activation import Activation
+    from rally_mcp.sign_in.credentials import Credentials
+    from rally_mcp.sign_in.offer import SignInOffers
+
+    settings = base.settings
+    offers = SignInOffers(
+        states=base.states,
+        principals=base.principals,
+        clock=base.clock,
+        auth_url=settings.auth_url,
+        code_expected=settings.sign_in_confirmation == "code",
+    )
+    return McpEndpoint(
+        settings=settings,
+        providers=base.providers,
+        principals=base.principals,
+        credentials=Credentials(base.principals, offers, _token_endpoint(base), base.clock),
+        activation=Activation(base.principals, base.clock),
+        rally=RallyServer(settings.rally_url, settings.rally_token_header, base.http),
+    )
+
+
+def _token_endpoint(base: Foundations) -> "TokenEndpoint":
+    from rally_mcp.identity_providers.token_endpoint import TokenEndpoint
+
+    return TokenEndpoint(base.http, base.secrets, base.clock)
+
+
+def _store(settings: Settings, clock: Callable[[], datetime]) -> Store:
+    if settings.storage == "sqlite":
+        from rally_mcp.storage.sqlite import SqliteStore
+
+        return SqliteStore(Path(settings.sqlite_path), clock=clock)
+    from rally_mcp.storage.firestore import FirestoreStore
+
+    return FirestoreStore(settings.google_cloud_project, settings.firestore_database, clock=clock)
+
+
+def _http_client() -> HttpClient:
+    """Return a function that makes this process's one HTTP client on first use."""
+    made: list[httpx.AsyncClient] = []
+
+    def client() -> "httpx.AsyncClient":
+        if not made:
+            from rally_mcp.http_client import new_client
+
+            made.append(new_client())
+        return made[0]
+
+    return client

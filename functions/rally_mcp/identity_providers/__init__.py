@@ -1,0 +1,1 @@
+"""The upstreams people sign in to, as declarations."""

@@ -1,0 +1,1 @@
+"""The WSAPI client: Rally's words, no MCP and no OAuth."""

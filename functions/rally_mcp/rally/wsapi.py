@@ -1,0 +1,218 @@
+"""One request to Rally's WSAPI: credential, limits, retries, and what its answers mean.
+
+    401, or 403 for the user himself    renew the token once, then give the sign-in up
+    429                                 wait as told (briefly) and try again, reads and writes
+    5xx, no answer, cut-off answer      try again for reads; a write may have happened: say so
+    200 with Errors                     an error like any other; concurrency conflicts try again
+
+A create is never sent twice unless Rally says that it did nothing (docs/rally-wsapi.md).
+"""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from weakref import WeakValueDictionary
+
+import anyio
+import httpx
+
+from rally_mcp.errors import (
+    Conflict,
+    PermissionDenied,
+    RallyMcpError,
+    RateLimited,
+    UpstreamRejected,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
+from rally_mcp.rally.access import AccessToken, AccessTokens
+from rally_mcp.rally.models import Envelope
+from rally_mcp.rally.refusals import refusal
+
+BASE_PATH = "/slm/webservice/v2.0"
+
+MOST_AT_ONCE = 12
+"""Requests in flight for one user; beyond it Rally queues them, slowly (KB 95713)."""
+
+TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+"""Seconds. Rally answers most requests within one."""
+
+_TRIES = 3
+_LONGEST_PAUSE = 3.0
+"""Seconds that a caller is kept waiting between two tries; a longer Retry-After is passed on."""
+
+_NOT_ALLOWED_NETWORK = "is not within the allowed range"
+
+
+class _Busy(Exception):
+    """Worth another try after `pause` seconds; `error` is what the caller sees otherwise."""
+
+    def __init__(self, error: RallyMcpError, pause: float) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.pause = pause
+
+
+@dataclass(frozen=True, slots=True)
+class RallyServer:
+    """One Rally and what all callers of this instance share."""
+
+    url: str
+    token_header: Literal["ZSESSIONID", "Authorization"]
+    http: Callable[[], httpx.AsyncClient]
+    limits: WeakValueDictionary[str, anyio.Semaphore] = field(default_factory=WeakValueDictionary)
+
+    def limit(self, user_id: str) -> anyio.Semaphore:
+        """Return the semaphore that holds a user to MOST_AT_ONCE requests on this instance."""
+        limit = self.limits.get(user_id)
+        if limit is None:
+            limit = self.limits[user_id] = anyio.Semaphore(MOST_AT_ONCE)
+        return limit
+
+
+@dataclass(frozen=True, slots=True)
+class Wsapi:
+    """WSAPI as one caller. Every method raises errors of `rally_mcp.errors` alone."""
+
+    server: RallyServer
+    access_tokens: AccessTokens
+
+    async def get(self, path: str, params: Mapping[str, str]) -> Envelope:
+        """Read. `path` is relative, as in `hierarchicalrequirement`."""
+        return await self._request("GET", path, params, None)
+
+    async def post(self, path: str, params: Mapping[str, str], body: Mapping[str, Any]) -> Envelope:
+        """Write, once."""
+        return await self._request("POST", path, params, body)
+
+    async def _request(
+        self, method: str, path: str, params: Mapping[str, str], body: Mapping[str, Any] | None
+    ) -> Envelope:
+        request = _Request(method, f"{self.server.url}{BASE_PATH}/{path}", params, body)
+        access_token = await self.access_tokens.current()
+        renewed = False
+        tried = 0
+        while True:
+            try:
+                response = await self._send(request, access_token)
+                if not await self._is_refused(response, access_token):
+                    return _envelope(request, response)
+            except _Busy as busy:
+                tried += 1
+                if tried >= _TRIES or busy.pause > _LONGEST_PAUSE:
+                    raise busy.error from busy.__cause__
+                await anyio.sleep(busy.pause)
+                continue
+            if renewed:
+                await self.access_tokens.give_up(access_token)
+            access_token, renewed = await self.access_tokens.renewed(access_token), True
+
+    async def _send(self, request: "_Request", access_token: AccessToken) -> httpx.Response:
+        async with self.server.limit(access_token.user_id):
+            try:
+                return await self.server.http().request(
+                    request.method,
+                    request.url,
+                    params=request.params,
+                    json=request.body,
+                    headers=self._headers(access_token),
+                    timeout=TIMEOUT,
+                )
+            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+                unreached = UpstreamUnavailable("Rally cannot be reached; try again later.")
+                raise _Busy(unreached, _pause()) from error
+            except httpx.TimeoutException as error:
+                late = UpstreamTimeout(f"Rally did not answer in time. {request.doubt}".strip())
+                raise late from error
+            except httpx.HTTPError as error:
+                cut = UpstreamUnavailable(f"Rally broke the connection. {request.doubt}".strip())
+                raise request.again(cut) from error
+
+    async def _is_refused(self, response: httpx.Response, access_token: AccessToken) -> bool:
+        """Tell whether Rally refused the token, not just this request."""
+        if response.status_code not in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+            return False
+        if _NOT_ALLOWED_NETWORK in response.text:
+            raise PermissionDenied(
+                "Rally does not admit this deployment's network address; "
+                "a Rally subscription administrator can allow it."
+            )
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            return True
+        # Some stacks answer 403 for a dead token, all answer it for a closed project: asking
+        # for the user himself tells the two apart.
+        own = _Request("GET", f"{self.server.url}{BASE_PATH}/user", {"fetch": "ObjectID"}, None)
+        probe = await self._send(own, access_token)
+        return probe.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}
+
+    def _headers(self, access_token: AccessToken) -> dict[str, str]:
+        header = self.server.token_header
+        value = access_token.value
+        return {
+            "Accept": "application/json",
+            "X-RallyIntegrationName": "rally-mcp",
+            header: f"Bearer {value}" if header == "Authorization" else value,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    url: str
+    params: Mapping[str, str]
+    body: Mapping[str, Any] | None
+
+    @property
+    def doubt(self) -> str:
+        """What to say when nobody knows whether a write happened."""
+        if self.method == "GET":
+            return ""
+        return "Whether Rally carried it out is not known: look before you try again."
+
+    def again(self, error: RallyMcpError) -> Exception:
+        """Return what to raise: another try for a read, the error itself for a write."""
+        return _Busy(error, _pause()) if self.method == "GET" else error
+
+
+def _envelope(request: _Request, response: httpx.Response) -> Envelope:
+    status = response.status_code
+    if status == httpx.codes.TOO_MANY_REQUESTS:
+        pause = _retry_after(response)
+        limited = RateLimited(
+            "Rally asks to slow down; try again later.", retry_after=int(pause) + 1
+        )
+        raise _Busy(limited, pause or _pause())
+    if status in {httpx.codes.GATEWAY_TIMEOUT, 524}:
+        late = UpstreamTimeout(f"Rally took too long. {request.doubt}".strip())
+        raise request.again(late)
+    if response.is_server_error:
+        down = UpstreamUnavailable(
+            f"Rally is not available; try again later. {request.doubt}".strip()
+        )
+        raise request.again(down)
+    if status == httpx.codes.FORBIDDEN:
+        raise PermissionDenied("Rally does not let you do that; check your permissions there.")
+    if not response.is_success:
+        raise UpstreamRejected(f"Rally answered with HTTP {status}.")
+    try:
+        answer = response.json()
+    except ValueError as error:
+        garbled = UpstreamRejected(f"Rally's answer is not JSON. {request.doubt}".strip())
+        raise request.again(garbled) from error
+    envelope = Envelope.parse(answer)
+    if envelope.errors:
+        refused = refusal(envelope.errors)
+        # Rally wrote nothing when objects collide, so even a create may be sent again.
+        raise _Busy(refused, _pause()) if isinstance(refused, Conflict) else refused
+    return envelope
+
+
+def _retry_after(response: httpx.Response) -> float:
+    """Return Retry-After in seconds, 0 where there is none that can be read (RFC 9110 §10.2.3)."""
+    value = response.headers.get("Retry-After", "")
+    return float(value) if value.isdigit() else 0.0
+
+
+def _pause() -> float:
+    return random.uniform(0.1, 0.5)  # noqa: S311 jitter, not a secret

@@ -1,0 +1,130 @@
+"""Making parked tokens active: the person brings the code from the browser to the chat."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from rally_mcp import audit
+from rally_mcp.audit import AuditEvent
+from rally_mcp.crypto import NotOpened
+from rally_mcp.errors import InvalidInput, NotFound
+from rally_mcp.sign_in import confirmation
+from rally_mcp.sign_in.principal import Principal
+from rally_mcp.sign_in.principals import Principals
+from rally_mcp.sign_in.records import ActiveTokens, ParkedTokens, UpstreamSignIn, User
+from rally_mcp.sign_in.sealed_tokens import Place, move_tokens
+
+MOST_TRIES = 5
+"""Wrong codes until what is parked is destroyed: 5 of 2^40."""
+
+_NOTHING_WAITS = (
+    "No sign-in is waiting for a code. Call the tool you need; it answers with a sign-in link."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """Checks confirmation codes and makes tokens active."""
+
+    principals: Principals
+    clock: Callable[[], datetime]
+
+    async def confirm(self, principal: Principal, typed: str) -> User:
+        """Activate the parked tokens that `typed` belongs to; return whose they are.
+
+        A try is counted before it is compared, and the fifth wrong one destroys what is parked,
+        nothing else. Saying the right code again is no error. Raises InvalidInput for a wrong
+        code, NotFound where nothing is parked.
+        """
+        code = confirmation.normalised(typed)
+        if code is None:
+            raise InvalidInput(
+                "A confirmation code has 8 letters and digits, as in K7QF-2M9X; "
+                "type the one that the sign-in page shows."
+            )
+        record = await self.principals.get(principal.key)
+        upstreams = record.upstreams if record else {}
+        tries_left = None
+        for name, sign_in in upstreams.items():
+            if sign_in.parked and sign_in.parked.parked_until > self.clock():
+                tries_left = await self._count(principal, name, sign_in.parked.id)
+                if tries_left is None:
+                    continue
+                if await confirmation.matches(
+                    code, sign_in.parked.code_salt, sign_in.parked.code_hash
+                ):
+                    return await self._activate(principal, name, sign_in.parked)
+                await self._refuse(principal, name, sign_in.parked, tries_left)
+        return self._without_match(upstreams, tries_left)
+
+    def _without_match(self, upstreams: dict[str, UpstreamSignIn], tries_left: int | None) -> User:
+        if tries_left:
+            raise InvalidInput(
+                f"That is not the code that the page shows; {tries_left} tries left."
+            )
+        if tries_left == 0:
+            raise InvalidInput(
+                "That was the fifth wrong code, so this sign-in was discarded. "
+                "Call the tool you need again for a new link."
+            )
+        for sign_in in upstreams.values():
+            if sign_in.active and sign_in.parked is None:
+                return sign_in.active.tokens.user
+        raise NotFound(_NOTHING_WAITS)
+
+    async def _count(self, principal: Principal, upstream: str, parked_id: str) -> int | None:
+        """Count one try; return how many are left after it, or None where none was left."""
+
+        def count(sign_in: UpstreamSignIn) -> UpstreamSignIn | None:
+            parked = sign_in.parked
+            if parked is None or parked.id != parked_id or parked.tries >= MOST_TRIES:
+                return None
+            counted = parked.model_copy(update={"tries": parked.tries + 1})
+            return sign_in.model_copy(update={"parked": counted})
+
+        record = await self.principals.change(principal.key, upstream, count)
+        parked = record.upstream(upstream).parked if record else None
+        return MOST_TRIES - parked.tries if parked else None
+
+    async def _activate(self, principal: Principal, upstream: str, parked: ParkedTokens) -> User:
+        try:
+            tokens = move_tokens(
+                principal.private_key,
+                Place(principal.key, upstream, "parked"),
+                Place(principal.key, upstream, "active"),
+                parked.tokens,
+            )
+        except NotOpened as error:
+            raise NotFound(_NOTHING_WAITS) from error
+
+        def activate(sign_in: UpstreamSignIn) -> UpstreamSignIn | None:
+            if sign_in.parked is None or sign_in.parked.id != parked.id:
+                return None
+            generation = sign_in.active.generation + 1 if sign_in.active else 1
+            active = ActiveTokens(tokens=tokens, generation=generation)
+            return UpstreamSignIn(active=active, pending=sign_in.pending)
+
+        changed = await self.principals.change(principal.key, upstream, activate, signed_in=True)
+        if changed is None:
+            raise NotFound(_NOTHING_WAITS)
+        audit.write(
+            AuditEvent.SIGN_IN_CONFIRMED,
+            principal=principal.key,
+            upstream=upstream,
+            user=tokens.user.name,
+        )
+        return tokens.user
+
+    async def _refuse(
+        self, principal: Principal, upstream: str, parked: ParkedTokens, tries_left: int
+    ) -> None:
+        audit.write(AuditEvent.SIGN_IN_CODE_REFUSED, principal=principal.key, upstream=upstream)
+        if tries_left:
+            return
+
+        def destroy(sign_in: UpstreamSignIn) -> UpstreamSignIn | None:
+            if sign_in.parked is None or sign_in.parked.id != parked.id:
+                return None
+            return sign_in.model_copy(update={"parked": None})
+
+        await self.principals.change(principal.key, upstream, destroy)

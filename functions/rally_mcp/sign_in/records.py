@@ -1,0 +1,128 @@
+"""What the store holds for sign-in. docs/storage-schema.md tells each record's life.
+
+A principal's record keeps three independent parts per upstream:
+
+    pending   a sign-in was offered; the browser is on its way      (10 minutes)
+    parked    tokens came back; the person still owes the code      (10 minutes)
+    active    tokens that tools use                                 (until signed out or refused)
+
+Sealed fields open with the Session-ID alone; the sealed code_verifier with `state` alone.
+"""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rally_mcp.crypto import Location, RecordKey, Sealed
+from rally_mcp.storage.collection import Record
+
+OAUTH_STATES = "oauth_states"
+PRINCIPALS = "principals"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class OAuthState(Record):
+    """Which sign-in a `state` belongs to. Key: SHA-256 of state."""
+
+    principal: RecordKey
+    upstream: str
+    code_verifier: Sealed
+
+
+class PendingSignIn(_Part):
+    """A sign-in that was offered and is not finished."""
+
+    state_key: RecordKey
+    state: Sealed
+    """The state itself, so that the same auth_url can be shown again."""
+    code_challenge: str
+    expires_at: datetime
+    exchanging_since: datetime | None = None
+    """Set while one callback exchanges the code."""
+
+
+class User(_Part):
+    """Whose tokens these are, in the clear: administrators and auditors need it."""
+
+    id: str
+    name: str
+    tenant: str = ""
+
+
+class SealedTokens(_Part):
+    """Upstream tokens that only the principal opens, and whose they are."""
+
+    access_token: Sealed
+    refresh_token: Sealed | None
+    expires_at: datetime
+    refresh_at: datetime
+    """From here on a caller refreshes ahead, while the access token still works."""
+    user: User
+
+
+class ParkedTokens(_Part):
+    """Tokens that wait for the confirmation code."""
+
+    id: str
+    tokens: SealedTokens
+    code_salt: str
+    code_hash: str
+    tries: int = 0
+    """How many codes were tried; counted before they are compared."""
+    parked_until: datetime
+
+
+class Lease(_Part):
+    """One instance's right to refresh. Whoever finds it expired takes it over."""
+
+    owner: str
+    expires_at: datetime
+
+
+class ActiveTokens(_Part):
+    """Tokens that tools use."""
+
+    tokens: SealedTokens
+    generation: int = 1
+    """Grows with each refresh, so that a late caller sees that somebody else refreshed."""
+    lease: Lease | None = None
+
+
+class UpstreamSignIn(_Part):
+    """Where one principal stands with one upstream."""
+
+    pending: PendingSignIn | None = None
+    parked: ParkedTokens | None = None
+    active: ActiveTokens | None = None
+    notice: str = ""
+    """What became of the last sign-in, told once the person asks again."""
+
+
+class PrincipalRecord(Record):
+    """One caller. Key: SHA-256 of the Session-ID."""
+
+    public_key: str
+    signed_in_at: datetime
+    """When the record was made or tokens last became active: its longest life counts from here."""
+    upstreams: dict[str, UpstreamSignIn] = Field(default_factory=dict)
+
+    def upstream(self, name: str) -> UpstreamSignIn:
+        """Return where the principal stands with an upstream, also one never used."""
+        return self.upstreams.get(name, UpstreamSignIn())
+
+    def with_upstream(self, name: str, sign_in: UpstreamSignIn) -> "PrincipalRecord":
+        """Return the record with one upstream's part replaced."""
+        return self.model_copy(update={"upstreams": {**self.upstreams, name: sign_in}})
+
+
+def verifier_location(state_key: RecordKey) -> Location:
+    """Where a code_verifier is sealed."""
+    return Location(OAUTH_STATES, state_key, "code_verifier")
+
+
+def state_location(principal: RecordKey, upstream: str) -> Location:
+    """Where the state of a pending sign-in is sealed."""
+    return Location(PRINCIPALS, principal, f"{upstream}.pending.state")

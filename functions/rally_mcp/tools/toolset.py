@@ -1,0 +1,176 @@
+"""What a tool is: a value with its schemas, hints and handler, and the one way to run it.
+
+A tool gets a ToolContext, which can reach Rally as the caller but holds no credential. It returns
+an Answer: facts for programs, a summary for people, and what people wrote in Rally kept apart.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from rally_mcp import audit
+from rally_mcp.audit import AuditEvent, Decision
+from rally_mcp.errors import InvalidInput, RallyMcpError, SignInRequired, UserError
+from rally_mcp.rally.client import RallyClient
+
+
+class Arguments(BaseModel):
+    """What a tool takes. Unknown arguments are refused, so that a typing error is noticed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class Facts(BaseModel):
+    """What a tool answers to programs."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A tool's answer.
+
+    `summary` says the outcome in trusted words. `user_texts` are texts that people wrote in Rally
+    (label → text): the model sees them between markers, REST as further members of the facts.
+    """
+
+    facts: Facts
+    summary: str
+    user_texts: Mapping[str, str] = field(default_factory=dict)
+
+
+class SignIn(Protocol):
+    """The caller's own sign-in, as far as tools may touch it."""
+
+    async def confirm(self, code: str) -> str:
+        """Finish the sign-in that waits for `code`; return whose it is, for people to read."""
+        ...
+
+    async def sign_out(self) -> bool:
+        """Forget everything about the caller; False where there was nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ToolContext:
+    """What a tool can reach, bound to one caller."""
+
+    principal: str
+    """The caller's record key, for the audit log."""
+    rally: RallyClient
+    rally_url: str
+    sign_in: SignIn
+
+
+ArgumentsT = TypeVar("ArgumentsT", bound=Arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Tool(Generic[ArgumentsT]):
+    """One tool. `failure` heads REST's error answers; hints are MCP's tool annotations."""
+
+    name: str
+    title: str
+    description: str
+    toolset: str
+    arguments: type[ArgumentsT]
+    facts: type[Facts]
+    handler: Callable[[ToolContext, ArgumentsT], Awaitable[Answer]]
+    read_only: bool
+    failure: str = "Tool execution failed"
+    user_texts: tuple[str, ...] = ()
+    """Labels of the user_texts that the tool may answer with."""
+    destructive: bool = False
+    idempotent: bool = False
+    open_world: bool = True
+    input_schema: dict[str, Any] = field(init=False, repr=False)
+    output_schema: dict[str, Any] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Make both schemas once: they are asked for at every listing."""
+        object.__setattr__(
+            self, "input_schema", _without_titles(self.arguments.model_json_schema())
+        )
+        object.__setattr__(self, "output_schema", _open_schema(self.facts))
+
+    async def run(self, context: ToolContext, arguments: object) -> Answer:
+        """Check the arguments, run, and write the audit event. Raises errors of the one tree."""
+        started = time.perf_counter()
+        decision: Decision = "failed"
+        reason = None
+        try:
+            answer = await self.handler(context, self._checked(arguments))
+            decision = "allowed"
+        except RallyMcpError as error:
+            decision, reason = _decision(error), type(error).__name__
+            raise
+        finally:
+            audit.write(
+                AuditEvent.TOOL_CALLED,
+                principal=context.principal,
+                tool=self.name,
+                decision=decision,
+                reason=reason,
+                milliseconds=round((time.perf_counter() - started) * 1000, 1),
+            )
+        return answer
+
+    def _checked(self, arguments: object) -> ArgumentsT:
+        if not isinstance(arguments, dict):
+            raise InvalidInput("The arguments must be a JSON object.")
+        try:
+            return self.arguments.model_validate(arguments)
+        except ValidationError as error:
+            raise InvalidInput(_sentence(error)) from None
+
+
+def _decision(error: RallyMcpError) -> Decision:
+    if isinstance(error, SignInRequired):
+        return "sign_in_required"
+    return "refused" if isinstance(error, UserError) else "failed"
+
+
+def _sentence(error: ValidationError) -> str:
+    """Say what is wrong with the arguments, without repeating their values."""
+    problems = [
+        f"{'.'.join(str(part) for part in item['loc']) or 'arguments'}: {item['msg']}"
+        for item in error.errors(include_input=False, include_context=False, include_url=False)
+    ]
+    return f"Some arguments are not acceptable. {'; '.join(problems[:5])}."
+
+
+def _without_titles(schema: dict[str, Any]) -> dict[str, Any]:
+    """Drop the titles that pydantic makes out of names: they cost a model tokens for nothing."""
+    return {
+        name: {key: _without_titles(value) for key, value in member.items()}
+        if name == "properties"
+        else _without_titles(member)
+        if isinstance(member, dict)
+        else member
+        for name, member in schema.items()
+        if name != "title" or not isinstance(member, str)
+    }
+
+
+def _open_schema(facts: type[Facts]) -> dict[str, Any]:
+    """Describe the facts without `required`: an error must fit the same schema.
+
+    A client that checks answers (the TypeScript SDK) throws away an error result that misses a
+    required member, and the sign-in link with it.
+    """
+
+    def opened(schema: Any) -> Any:
+        if isinstance(schema, dict):
+            return {
+                key: opened(value)
+                for key, value in schema.items()
+                if key not in {"required", "additionalProperties"}
+            }
+        return [opened(item) for item in schema] if isinstance(schema, list) else schema
+
+    schema = facts.model_json_schema(mode="serialization")
+    opened_schema: dict[str, Any] = opened(_without_titles(schema))
+    return opened_schema

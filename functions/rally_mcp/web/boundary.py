@@ -1,0 +1,70 @@
+"""The edge of every function: one request's trace, and errors turned into answers.
+
+Nothing that is raised below gets out of here, and no answer carries a traceback.
+"""
+
+import uuid
+from collections.abc import Callable
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from rally_mcp import logs
+from rally_mcp.errors import ConfigurationError, RallyMcpError
+from rally_mcp.web.responses import INTERNAL_ERROR, RequestRefused
+
+ErrorAnswer = Callable[[Request, RallyMcpError, str], Response]
+"""Renders an error: (request, error, correlation id) -> answer."""
+
+
+def boundary(app: ASGIApp, error_answer: ErrorAnswer) -> ASGIApp:
+    """Wrap a function's routes; `error_answer` decides what an error looks like there."""
+
+    async def bounded(scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        request = Request(scope)
+        correlation_id = uuid.uuid4().hex
+        with logs.bind_trace(request.headers):
+            try:
+                await app(scope, receive, watched)
+            except Exception as raised:  # noqa: BLE001 the edge: nothing gets past it
+                error = _known(raised, correlation_id)
+                if not started:
+                    answer = error_answer(request, error, correlation_id)
+                    await answer(scope, receive, send)
+
+    return bounded
+
+
+def _known(raised: Exception, correlation_id: str) -> RallyMcpError:
+    """Return an error of the tree for whatever was raised, and log what a person must look at."""
+    if isinstance(raised, HTTPException):
+        return _refused(raised)
+    if isinstance(raised, RallyMcpError) and not isinstance(raised, ConfigurationError):
+        if raised.http_status >= 500:  # noqa: PLR2004 server errors, RFC 9110 §15.6
+            logs.event(
+                "WARNING",
+                "upstream failure",
+                error=type(raised).__name__,
+                cause=type(raised.__cause__).__name__,
+                correlation_id=correlation_id,
+            )
+        return raised
+    logs.exception("unexpected failure", raised, correlation_id=correlation_id)
+    return RequestRefused(500, "Internal Server Error", INTERNAL_ERROR)
+
+
+def _refused(raised: HTTPException) -> RequestRefused:
+    message = {
+        404: "There is nothing at this path.",
+        405: "This path does not take that method.",
+    }.get(raised.status_code, raised.detail)
+    return RequestRefused(raised.status_code, raised.detail, message, raised.headers)

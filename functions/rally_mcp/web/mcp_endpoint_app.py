@@ -1,0 +1,85 @@
+"""mcp_endpoint: MCP and REST over the same tools, for callers with a credential."""
+
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp
+
+from rally_mcp import bootstrap
+from rally_mcp.bootstrap import Foundations
+from rally_mcp.errors import RallyMcpError
+from rally_mcp.settings import Function
+from rally_mcp.tools.catalogue import offered
+from rally_mcp.web import openapi
+from rally_mcp.web.boundary import boundary
+from rally_mcp.web.mcp_protocol import McpProtocol
+from rally_mcp.web.responses import (
+    RequestRefused,
+    health,
+    json_answer,
+    json_error,
+    method_not_allowed,
+)
+from rally_mcp.web.rest import RestApi
+
+_ANY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_INVALID_REQUEST = -32600
+"""JSON-RPC's code for a request that is refused before MCP reads it."""
+
+
+def create(base: Foundations) -> ASGIApp:
+    """Return the function's ASGI application. Raises ConfigurationError."""
+    services = bootstrap.mcp_endpoint(base)
+    tools = offered(services.settings)
+    protocol = McpProtocol(services, tools)
+    rest = RestApi(services, tools)
+    description = openapi.document(_origin(services.settings.mcp_url), tools)
+
+    async def describe(request: Request) -> Response:
+        _get_only(request)
+        return json_answer(description)
+
+    async def answer_health(request: Request) -> Response:
+        _get_only(request)
+        return health(Function.MCP_ENDPOINT)
+
+    routes = Router(
+        [
+            Route("/mcp", protocol),
+            Route("/", protocol),
+            Route("/tools", rest.list_tools, methods=_ANY_METHOD),
+            Route("/tools/{tool}", rest.call_tool, methods=_ANY_METHOD),
+            Route("/openapi.json", describe, methods=_ANY_METHOD),
+            Route("/health", answer_health, methods=_ANY_METHOD),
+            Route("/mcp/health", answer_health, methods=_ANY_METHOD),
+        ]
+    )
+    return boundary(routes, _error_answer)
+
+
+def _get_only(request: Request) -> None:
+    if request.method not in {"GET", "HEAD"}:
+        raise method_not_allowed("GET")
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _error_answer(request: Request, error: RallyMcpError, correlation_id: str) -> Response:
+    """Return JSON; on the MCP path a JSON-RPC error, which is what a client there reads."""
+    del correlation_id
+    if request.url.path not in {"/", "/mcp"}:
+        return json_error(error)
+    headline = f"{error.headline}: " if isinstance(error, RequestRefused) else ""
+    message = f"{headline}{error.message}"
+    answer = {
+        "jsonrpc": "2.0",
+        "id": None,
+        "error": {"code": _INVALID_REQUEST, "message": message},
+    }
+    headers = error.headers if isinstance(error, RequestRefused) else None
+    return json_answer(answer, error.http_status, headers)

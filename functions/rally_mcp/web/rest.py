@@ -1,0 +1,90 @@
+"""REST: the same tools for programs that speak no MCP, in the words its first users know.
+
+POST /tools/{tool}   a JSON object of arguments → the tool's facts, or {"error", "message"}
+GET  /tools          what there is
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from rally_mcp.bootstrap import McpEndpoint
+from rally_mcp.errors import InvalidInput, RallyMcpError, SignInRequired
+from rally_mcp.tools.catalogue import REST_ALIASES
+from rally_mcp.tools.results import message_of, sign_in_members
+from rally_mcp.tools.toolset import Answer, Tool
+from rally_mcp.web.body import read_body
+from rally_mcp.web.credential import authenticate
+from rally_mcp.web.own_origin import OwnOrigin
+from rally_mcp.web.responses import RequestRefused, json_answer, json_error, method_not_allowed
+from rally_mcp.web.tool_calls import tool_context
+
+
+class RestApi:
+    """The handlers of /tools."""
+
+    def __init__(self, services: McpEndpoint, tools: Mapping[str, Tool[Any]]) -> None:
+        self._services = services
+        self._tools = tools
+        self._own = OwnOrigin.of(services.settings.mcp_url)
+
+    async def list_tools(self, request: Request) -> Response:
+        """List the tools with their schemas."""
+        self._own.check(request)
+        if request.method != "GET":
+            raise method_not_allowed("GET")
+        authenticate(request)
+        return json_answer({"tools": [_described(tool) for tool in self._tools.values()]})
+
+    async def call_tool(self, request: Request) -> Response:
+        """Run one tool."""
+        self._own.check(request)
+        if request.method != "POST":
+            raise method_not_allowed("POST")
+        principal = authenticate(request)
+        tool = self._tool(request.path_params["tool"])
+        try:
+            arguments = _arguments(await read_body(request))
+            answer = await tool.run(tool_context(self._services, principal), arguments)
+        except SignInRequired as error:
+            return json_answer(sign_in_members(error.prompt, error.prompt.auth_url), 401)
+        except RequestRefused:
+            raise
+        except RallyMcpError as error:
+            return json_error(error, tool.failure, message_of(error))
+        return json_answer(_members(answer))
+
+    def _tool(self, named: str) -> Tool[Any]:
+        name = named.replace("-", "_")
+        tool = self._tools.get(REST_ALIASES.get(name, name))
+        if tool is None:
+            known = ", ".join(self._tools)
+            raise RequestRefused(404, "Unknown tool", f"Known tools: {known}.")
+        return tool
+
+
+def _arguments(body: bytes) -> object:
+    """Parse the body; an empty one stands for no arguments."""
+    try:
+        return json.loads(body) if body.strip() else {}
+    except (ValueError, RecursionError):
+        raise InvalidInput("The body must be a JSON object with the tool's arguments.") from None
+
+
+def _members(answer: Answer) -> dict[str, Any]:
+    """Return facts and what people wrote as one JSON object."""
+    return {**answer.facts.model_dump(mode="json"), **answer.user_texts}
+
+
+def _described(tool: Tool[Any]) -> dict[str, Any]:
+    return {
+        "name": tool.name,
+        "title": tool.title,
+        "description": tool.description,
+        "read_only": tool.read_only,
+        "input_schema": tool.input_schema,
+        "output_schema": tool.output_schema,
+    }
