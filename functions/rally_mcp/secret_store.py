@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from rally_mcp import logs
-from rally_mcp.errors import ConfigurationError, UpstreamUnavailable
+from rally_mcp.errors import UpstreamUnavailable
 
 if TYPE_CHECKING:
     # At run time the library is imported by the first read: it costs a cold start 0.2 s.
@@ -54,21 +54,34 @@ class SecretReference:
     name: str
 
     @classmethod
-    def parse(cls, text: str, *, variable: str) -> "SecretReference":
-        """Read a reference from the setting `variable`.
+    def parse(cls, text: str) -> "SecretReference":
+        """Read a reference from a setting.
 
-        Raises ConfigurationError, which never repeats `text`: people paste the secret itself.
+        Raises ValueError, which never repeats `text`: people paste the secret itself.
         """
         form = _FORMS.fullmatch(text)
         if form is None or form.lastgroup is None:
-            raise ConfigurationError(
-                f"{variable} must be a reference, never the secret itself: "
+            raise ValueError(
+                "must be a reference, never the secret itself: "
                 "projects/P/secrets/S/versions/V, env:NAME or file:PATH"
             )
         return cls(text, form.lastgroup, form[form.lastgroup])
 
     def __str__(self) -> str:
         return self.text
+
+
+class SecretUnreadable(UpstreamUnavailable):
+    """The secret cannot be read. `problem` names the reference and the remedy, for the log."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            "This deployment cannot read its client secret; its administrator finds why in the log."
+        )
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return self.problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +94,8 @@ class SecretStore:
     """Secrets by reference, remembered in this instance's memory.
 
     `client_factory` makes the Secret Manager client, inside the running loop and only where a
-    reference needs it. Both verbs raise UpstreamUnavailable, which names the reference and the
-    remedy, when the secret cannot be read in `timeout` seconds or is empty.
+    reference needs it. Both verbs raise SecretUnreadable when the secret cannot be read in
+    `timeout` seconds or is empty.
     """
 
     def __init__(
@@ -98,18 +111,18 @@ class SecretStore:
         self._environment = environment
         self._timeout = timeout
         self._client: SecretManagerServiceAsyncClient | None = None
-        self._remembered: dict[str, _Remembered] = {}
-        self._tried_at: dict[str, datetime] = {}
-        self._reads: dict[str, asyncio.Task[str]] = {}
+        self._remembered: dict[SecretReference, _Remembered] = {}
+        self._tried_at: dict[SecretReference, datetime] = {}
+        self._reads: dict[SecretReference, asyncio.Task[str]] = {}
 
-    async def get(self, reference: str) -> str:
-        """Return the secret, at most five minutes old. Settings have checked `reference`."""
+    async def get(self, reference: SecretReference) -> str:
+        """Return the secret, at most five minutes old."""
         remembered = self._remembered.get(reference)
         if remembered and self._clock() - remembered.read_at < MEMORY:
             return remembered.secret
         return await self._read_once(reference)
 
-    async def reread(self, reference: str) -> str:
+    async def reread(self, reference: SecretReference) -> str:
         """Return the secret as it is now, because the one from `get` is no longer accepted.
 
         Reads at most once in five seconds; in between it does what `get` does.
@@ -123,9 +136,9 @@ class SecretStore:
     async def close(self) -> None:
         """Close the channel to Secret Manager. The store is not used afterwards."""
         if self._client is not None:
-            await self._client.transport.close()  # type: ignore[no-untyped-call]  # theirs
+            await self._client.transport.close()  # type: ignore[no-untyped-call]  # the library left it untyped
 
-    async def _read_once(self, reference: str) -> str:
+    async def _read_once(self, reference: SecretReference) -> str:
         """Join the read that is under way, or start one that outlives a caller who gives up."""
         read = self._reads.get(reference)
         if read is None:
@@ -134,23 +147,22 @@ class SecretStore:
             read.add_done_callback(lambda done: self._finish(reference, done))
         return await asyncio.shield(read)
 
-    def _finish(self, reference: str, read: "asyncio.Task[str]") -> None:
+    def _finish(self, reference: SecretReference, read: "asyncio.Task[str]") -> None:
         del self._reads[reference]
         error = None if read.cancelled() else read.exception()
-        if error is not None:
-            logs.event("ERROR", "a secret cannot be read", problem=str(error))
+        if isinstance(error, SecretUnreadable):
+            logs.event("ERROR", "a secret cannot be read", problem=error.problem)
 
-    async def _read(self, reference: str) -> str:
-        parsed = SecretReference.parse(reference, variable="A client secret")
+    async def _read(self, reference: SecretReference) -> str:
         self._tried_at[reference] = self._clock()
         try:
             async with asyncio.timeout(self._timeout):
-                text = await self._read_source(parsed)
+                text = await self._read_source(reference)
         except TimeoutError as error:
-            raise UpstreamUnavailable(f"{parsed} could not be read in time; try again.") from error
+            raise SecretUnreadable(f"{reference} could not be read in time; try again.") from error
         secret = text.rstrip("\r\n")
         if not secret.strip():
-            raise UpstreamUnavailable(f"{parsed} is empty or not set; put the secret there.")
+            raise SecretUnreadable(f"{reference} is empty or not set; put the secret there.")
         self._remembered[reference] = _Remembered(secret, self._clock())
         return secret
 
@@ -163,9 +175,9 @@ class SecretStore:
             return (await self._access(reference)).decode()
         except UnicodeDecodeError:
             # Without its cause, which holds the secret.
-            raise UpstreamUnavailable(f"{reference} is not UTF-8 text.") from None
+            raise SecretUnreadable(f"{reference} is not UTF-8 text.") from None
         except OSError as error:
-            raise UpstreamUnavailable(
+            raise SecretUnreadable(
                 f"{reference} cannot be read; check that the file exists and may be read."
             ) from error
 
@@ -187,7 +199,7 @@ class SecretStore:
                 name=reference.name, retry=retry, timeout=self._timeout
             )
         except (GoogleAPIError, GoogleAuthError) as error:
-            raise UpstreamUnavailable(f"{reference} {_remedy(error)}") from error
+            raise SecretUnreadable(f"{reference} {_remedy(error)}") from error
         return bytes(answer.payload.data)
 
 

@@ -4,7 +4,6 @@
 auth_redirect starts without any client secret.
 """
 
-import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -14,6 +13,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from rally_mcp.errors import ConfigurationError
+from rally_mcp.secret_store import SecretReference
 
 
 class Function(StrEnum):
@@ -25,9 +25,6 @@ class Function(StrEnum):
 
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-_SECRET_REFERENCE = re.compile(
-    r"projects/[^/\s]+/secrets/[^/\s]+/versions/(\d+|latest)|env:[A-Za-z_]\w*|file:\S.*"
-)
 
 
 def _public_url(value: str) -> SplitResult:
@@ -62,14 +59,8 @@ def _callback_url(value: str) -> str:
     return value
 
 
-def _secret_reference(value: str) -> str:
-    # The message must not repeat the value: it may be the secret itself.
-    if not _SECRET_REFERENCE.fullmatch(value):
-        raise ValueError(
-            "must be a reference, never the secret itself: projects/P/secrets/S/versions/V, "
-            "env:NAME or file:PATH"
-        )
-    return value
+def _secret_reference(value: object) -> object:
+    return SecretReference.parse(value) if isinstance(value, str) else value
 
 
 def _comma_list(value: object) -> object:
@@ -78,6 +69,7 @@ def _comma_list(value: object) -> object:
     return value
 
 
+_Secret = Annotated[SecretReference | None, BeforeValidator(_secret_reference)]
 _CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
 
 
@@ -121,8 +113,8 @@ class Settings(BaseSettings):
         "ZSESSIONID",
         description="Header that carries the Rally token: `ZSESSIONID` or `Authorization`.",
     )
-    rally_client_secret: Annotated[str, BeforeValidator(_secret_reference)] = Field(
-        "",
+    rally_client_secret: _Secret = Field(
+        None,
         description="A reference to the Rally client secret: `projects/P/secrets/S/versions/V`, "
         "`env:NAME` or `file:PATH`. The secret itself is refused.",
     )

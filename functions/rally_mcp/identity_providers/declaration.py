@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from rally_mcp.secret_store import SecretReference
+
 if TYPE_CHECKING:
     import httpx
 
@@ -47,8 +49,8 @@ class IdentityProvider:
     authorization_endpoint: str
     token_endpoint: str
     client_id: str
-    client_secret: str
-    """A reference for the secret store, never the secret. Empty where a function needs none."""
+    client_secret: SecretReference | None
+    """None in a function that needs no secret."""
     redirect_uri: str
     scope: str
     find_user: FindUser

@@ -41,16 +41,16 @@ async def _find_user(
     """Ask WSAPI who the token's user is; `GET /user` without a query is the current user."""
     import httpx  # auth_redirect declares Rally too, and never needs an HTTP client
 
-    as_api_key = settings.rally_token_header == "ZSESSIONID"
+    is_bearer = settings.rally_token_header == "Authorization"  # noqa: S105 a header's name
     try:
         response = await http.get(
             f"{settings.rally_url}/slm/webservice/v2.0/user",
             params={"fetch": _USER_FIELDS},
             headers={
                 "Accept": "application/json",
-                settings.rally_token_header: access_token
-                if as_api_key
-                else f"Bearer {access_token}",
+                settings.rally_token_header: f"Bearer {access_token}"
+                if is_bearer
+                else access_token,
             },
             timeout=_USER_TIMEOUT,
         )

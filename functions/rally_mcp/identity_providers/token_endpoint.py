@@ -14,7 +14,12 @@ from datetime import datetime, timedelta
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from rally_mcp.errors import UpstreamRejected, UpstreamTimeout, UpstreamUnavailable
+from rally_mcp.errors import (
+    ConfigurationError,
+    UpstreamRejected,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
 from rally_mcp.identity_providers.declaration import IdentityProvider, TokenResponse
 from rally_mcp.secret_store import SecretStore
 
@@ -78,10 +83,13 @@ class TokenEndpoint:
         )
 
     async def _request(self, provider: IdentityProvider, form: dict[str, str]) -> TokenResponse:
-        secret = await self.secrets.get(provider.client_secret)
+        reference = provider.client_secret
+        if reference is None:
+            raise ConfigurationError(f"{provider.name.upper()}_CLIENT_SECRET is missing.")
+        secret = await self.secrets.get(reference)
         answer = await self._post(provider, form, secret)
         if answer.error == "invalid_client":
-            rotated = await self.secrets.reread(provider.client_secret)
+            rotated = await self.secrets.reread(reference)
             if rotated != secret:
                 answer = await self._post(provider, form, rotated)
         return self._accepted(provider, answer)

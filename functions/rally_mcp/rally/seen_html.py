@@ -13,7 +13,7 @@ from itertools import takewhile
 from rally_mcp.rally.html_look import HIDING_PROPERTIES, Look
 from rally_mcp.rally.markdown_text import attachment_image, escaped, safe_address
 
-_MOST_TAGS = 2_000  # markdownify's time grows with the square of a list's length
+_MOST_TAGS = 1_500  # markdownify's time grows with the square of a list's length
 _DEEPEST = 30  # markdownify recurses
 
 # HTML reopens these in every block after one that left them open: 60 kB could become 100 MB.
@@ -51,6 +51,8 @@ _WRITTEN_AS = {
     **dict.fromkeys(("section", "article", "header", "footer", "main", "aside", "nav"), "div"),
     **dict.fromkeys(("address", "center", "details", "fieldset", "figure", "form", "dl"), "div"),
 }
+
+_FENCE = re.compile(r"^ {0,3}(?=```)", re.MULTILINE)  # would end the code block around it
 
 
 def seen_html(html: str) -> str:
@@ -233,7 +235,7 @@ class _Page(HTMLParser):
     def _say(self, text: str) -> None:
         in_pre = "pre" in self._open[-1].inside
         text = (
-            re.sub(r"\r\n?", "\n", text).replace("\xa0", " ")
+            re.sub(r"\r\n?", "\n", text.replace("\xa0", " "))
             if in_pre
             else re.sub(r"\s+", " ", text)
         )
@@ -273,9 +275,7 @@ class _Page(HTMLParser):
         if not text:
             return
         if "pre" in inside:
-            text = re.sub(
-                r"^ {0,3}(?=```)", "    ", text, flags=re.MULTILINE
-            )  # would end the fence
+            text = _FENCE.sub("    ", text)
         elif "code" not in inside:
             text = escaped(text, in_link="a" in inside, starts_line=self._starts_line)
             if before == "a" and text.endswith("!"):

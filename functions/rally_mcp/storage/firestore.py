@@ -37,10 +37,13 @@ SCAN_SECONDS = 60.0
 PATIENCE = timedelta(seconds=5)
 """A browser or an agent is waiting: past this, an honest failure serves it better."""
 
-FIRST_PAUSE_SECONDS = 0.01
-LONGEST_PAUSE_SECONDS = 0.2
-"""Between tries of colliding writers, always shortened by a random part: about one round trip
-at first, and not so long that twenty writers could not all finish within the patience."""
+COLLISION_PAUSES = (0.01, 0.2)
+"""First and longest pause of colliding writers, in seconds, each shortened by a random part:
+about one round trip at first, and short enough for twenty writers to finish within the patience."""
+
+OUTAGE_PAUSES = (0.1, 1.0)
+"""First and longest pause, in seconds, before something is sent again: Google's own first pause,
+and a few tries within the patience."""
 
 
 class FirestoreStore:
@@ -83,18 +86,15 @@ class FirestoreStore:
     async def create(self, collection: str, key: str, stored: Stored) -> bool:
         """Write the document unless a live one is there; tell whether this call wrote it."""
         check_stored(stored)
-        reference = self._reference(collection, key)
-        return await self._decide(lambda: self._create(reference, stored))
+        return await self._decide(lambda: self._create(self._reference(collection, key), stored))
 
     async def take(self, collection: str, key: str) -> Stored | None:
         """Delete the live document and return it; of several callers one gets it."""
-        reference = self._reference(collection, key)
-        return await self._decide(lambda: self._take(reference))
+        return await self._decide(lambda: self._take(self._reference(collection, key)))
 
     async def update(self, collection: str, key: str, change: Change) -> Stored | None:
         """Apply `change` to the live document and return what was written."""
-        reference = self._reference(collection, key)
-        return await self._decide(lambda: self._update(reference, change))
+        return await self._decide(lambda: self._update(self._reference(collection, key), change))
 
     async def scan(self, collection: str) -> AsyncIterator[tuple[str, Stored]]:
         """Yield every live document with its key."""
@@ -161,7 +161,7 @@ class FirestoreStore:
     async def _decide(self, attempt: Callable[[], Awaitable[ResultT]]) -> ResultT:
         """Run `attempt` until no other writer comes between its read and its write."""
         deadline = anyio.current_time() + self._patience.total_seconds()
-        pause = FIRST_PAUSE_SECONDS
+        pause, longest_pause = COLLISION_PAUSES
         while True:
             try:
                 with _google_errors():
@@ -170,10 +170,14 @@ class FirestoreStore:
                 if anyio.current_time() > deadline:
                     raise UpstreamUnavailable("Too many writers at once, try again") from exc
             await anyio.sleep(random.uniform(0, pause))  # noqa: S311 spreads writers, no secret
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            pause = min(2 * pause, longest_pause)
 
     async def _read(self, reference: "AsyncDocumentReference") -> "Snapshot":
-        return await reference.get(retry=self._retry(), timeout=RPC_SECONDS)
+        # `reference.get` would leave the answer's stream unfinished, and gRPC would report its end
+        # to an event loop that may be closed by then.
+        answer = self._client().get_all([reference], retry=self._retry(), timeout=RPC_SECONDS)
+        (snapshot,) = [found async for found in answer]
+        return snapshot
 
     def _live(self, snapshot: "Snapshot") -> Stored | None:
         fields = snapshot.to_dict() or {}
@@ -187,10 +191,11 @@ class FirestoreStore:
         from google.api_core.exceptions import InternalServerError, ServiceUnavailable
         from google.api_core.retry_async import AsyncRetry, if_exception_type
 
+        first_pause, longest_pause = OUTAGE_PAUSES
         return AsyncRetry(
             predicate=if_exception_type(InternalServerError, ServiceUnavailable),
-            initial=FIRST_PAUSE_SECONDS,
-            maximum=LONGEST_PAUSE_SECONDS,
+            initial=first_pause,
+            maximum=longest_pause,
             timeout=self._patience.total_seconds(),
         )
 

@@ -159,11 +159,11 @@ class SqliteStore:
         return self._reader.run(GET, address)
 
     async def _write(self, statement: str, values: dict[str, str]) -> list[Row]:
-        rows = await run_sync(self._writer.run, statement, values)
+        # Sweep first: if that fails, nothing that was taken is lost.
         if self._writes % SWEEP_EVERY == 0:
             await run_sync(self._writer.run, SWEEP, {"now": self._now(), "rows": SWEEP_ROWS})
         self._writes += 1
-        return rows
+        return await run_sync(self._writer.run, statement, values)
 
 
 class _Connection:

@@ -1,10 +1,9 @@
 """Every tool there is, and which of them a deployment offers."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from rally_mcp.errors import ConfigurationError
-from rally_mcp.settings import Settings
 from rally_mcp.tools import account, work_items
 from rally_mcp.tools.toolset import Tool
 
@@ -18,14 +17,14 @@ SIGN_IN_TOOLSET = "account"
 """Always offered: without it nobody could sign in or out."""
 
 
-def offered(settings: Settings) -> Mapping[str, Tool[Any]]:
-    """Return the tools of this deployment by name, as TOOLSETS and READ_ONLY bound them.
+def offered(toolsets: Collection[str], *, read_only: bool) -> Mapping[str, Tool[Any]]:
+    """Return the tools of a deployment by name, as TOOLSETS and READ_ONLY bound them.
 
     READ_ONLY hides what writes to Rally; signing in and out stays. Raises ConfigurationError for
     a toolset that does not exist.
     """
     known = {tool.toolset for tool in ALL_TOOLS}
-    unknown = sorted(set(settings.toolsets) - known)
+    unknown = sorted(set(toolsets) - known)
     if unknown:
         raise ConfigurationError(
             f"TOOLSETS names {', '.join(unknown)}; known toolsets: {', '.join(sorted(known))}"
@@ -34,8 +33,5 @@ def offered(settings: Settings) -> Mapping[str, Tool[Any]]:
         tool.name: tool
         for tool in ALL_TOOLS
         if tool.toolset == SIGN_IN_TOOLSET
-        or (
-            (not settings.toolsets or tool.toolset in settings.toolsets)
-            and (tool.read_only or not settings.read_only)
-        )
+        or ((not toolsets or tool.toolset in toolsets) and (tool.read_only or not read_only))
     }

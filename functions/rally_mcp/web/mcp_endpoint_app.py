@@ -32,10 +32,11 @@ _INVALID_REQUEST = -32600
 def create(base: Foundations) -> ASGIApp:
     """Return the function's ASGI application. Raises ConfigurationError."""
     services = bootstrap.mcp_endpoint(base)
-    tools = offered(services.settings)
+    settings = services.settings
+    tools = offered(settings.toolsets, read_only=settings.read_only)
     protocol = McpProtocol(services, tools)
     rest = RestApi(services, tools)
-    description = openapi.document(_origin(services.settings.mcp_url), tools)
+    description = openapi.document(_origin(settings.mcp_url), tools)
 
     async def describe(request: Request) -> Response:
         _get_only(request)
