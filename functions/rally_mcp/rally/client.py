@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from rally_mcp.errors import Conflict, InvalidInput, NotFound, UpstreamRejected
-from rally_mcp.rally.artifact_types import ArtifactType, type_of
+from rally_mcp.rally.artifact_types import ArtifactType, prefix_of, stock_type_of
 from rally_mcp.rally.models import ARTIFACT_FIELDS, Artifact, Envelope, Reference, User, UserProfile
 from rally_mcp.rally.query import all_of, equals
-from rally_mcp.rally.wsapi import Wsapi
+from rally_mcp.rally.tenant import allowed_values, types_by_prefix
+from rally_mcp.rally.wsapi import UnknownType, Wsapi
 
 WHOLE_WORKSPACE = {"project": "null", "projectScopeUp": "false", "projectScopeDown": "true"}
 """Always sent: the server's own defaults differ between stacks and read parent projects too."""
@@ -57,35 +58,65 @@ class RallyClient:
         wanted = self._allowed_project(project)
         if wanted is not None:
             members["Project"] = (await self._project(wanted)).ref
-        answer = await self.wsapi.post(
-            f"{artifact_type.path}/create",
-            {"fetch": ARTIFACT_FIELDS},
-            {artifact_type.wsapi_type: members},
-        )
+        try:
+            answer = await self.wsapi.post(
+                f"{artifact_type.path}/create",
+                {"fetch": ARTIFACT_FIELDS},
+                {artifact_type.wsapi_type: members},
+            )
+        except InvalidInput as error:
+            raise InvalidInput(await self._explained(artifact_type, error.message)) from error
         return Created(await self._created(artifact_type, answer), answer.warnings)
 
+    async def _explained(self, artifact_type: ArtifactType, refusal: str) -> str:
+        """Return Rally's refusal with the values of the picklists that it names."""
+        sentences = [refusal.rstrip(".")]
+        for name in ("Severity", "Priority"):
+            if name in refusal:
+                values = await allowed_values(self.wsapi, artifact_type, name)
+                sentences.append(f"{name} takes: {', '.join(values)}")
+        return ". ".join(sentences) + "."
+
     async def read(self, formatted_id: str) -> tuple[ArtifactType, Artifact]:
-        """Read an artifact by its FormattedID, such as US123. Raises NotFound, InvalidInput."""
-        artifact_type = type_of(formatted_id)
-        found = await self.wsapi.get(
-            artifact_type.path,
-            {
-                "query": equals("FormattedID", formatted_id.upper()).text,
-                "fetch": ARTIFACT_FIELDS,
-                "pagesize": "2",
-                "start": "1",
-                **WHOLE_WORKSPACE,
-            },
-        )
-        artifacts = [_artifact(result) for result in found.results]
-        for artifact in artifacts:
-            # A tenant may let two types share a prefix; only an exact match is the one meant.
-            if artifact.formatted_id.upper() == formatted_id.upper() and self._may_see(artifact):
-                return artifact_type, artifact
+        """Read an artifact by its FormattedID, such as US123. Raises NotFound, InvalidInput.
+
+        One request where the prefix is Rally's own; the tenant's prefixes are read only where
+        that finds nothing.
+        """
+        formatted_id = formatted_id.upper()
+        prefix = prefix_of(formatted_id)
+        stock = stock_type_of(prefix)
+        if stock and (artifact := await self._find(stock, formatted_id)):
+            return stock, artifact
+        types = await types_by_prefix(self.wsapi)
+        own = types.get(prefix)
+        if own and own != stock and (artifact := await self._find(own, formatted_id)):
+            return own, artifact
+        if own is None and stock is None:
+            known = ", ".join(f"{kind.prefix} ({kind.title})" for kind in types.values())
+            raise InvalidInput(f"Rally knows no prefix {prefix}. Known prefixes: {known}.")
         raise NotFound(
-            f"Rally shows you no {artifact_type.title} {formatted_id.upper()} "
-            "in your default workspace; check the number."
+            f"Rally shows you no {formatted_id} in your default workspace; check the number."
         )
+
+    async def _find(self, artifact_type: ArtifactType, formatted_id: str) -> Artifact | None:
+        try:
+            found = await self.wsapi.get(
+                artifact_type.path,
+                {
+                    "query": equals("FormattedID", formatted_id).text,
+                    "fetch": ARTIFACT_FIELDS,
+                    "pagesize": "2",
+                    "start": "1",
+                    **WHOLE_WORKSPACE,
+                },
+            )
+        except UnknownType:
+            return None
+        for artifact in map(_artifact, found.results):
+            if artifact.formatted_id.upper() == formatted_id and self._may_see(artifact):
+                return artifact
+        return None
 
     async def me(self) -> Me:
         """Return the signed-in user with default workspace and project."""

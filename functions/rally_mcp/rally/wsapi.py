@@ -19,6 +19,7 @@ import httpx
 
 from rally_mcp.errors import (
     Conflict,
+    NotFound,
     PermissionDenied,
     RallyMcpError,
     RateLimited,
@@ -42,6 +43,9 @@ _TRIES = 3
 _LONGEST_PAUSE = 3.0
 """Seconds that a caller is kept waiting between two tries; a longer Retry-After is passed on."""
 
+_TIMED_OUT = {httpx.codes.GATEWAY_TIMEOUT, 524}
+"""524 is what the content network in front of Rally says after five minutes (KB 125586)."""
+
 _NOT_ALLOWED_NETWORK = "is not within the allowed range"
 
 
@@ -52,6 +56,10 @@ class _Busy(Exception):
         super().__init__(error.message)
         self.error = error
         self.pause = pause
+
+
+class UnknownType(NotFound):
+    """The tenant has no such type: WSAPI answers HTTP 404, in HTML."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,25 +184,8 @@ class _Request:
 
 
 def _envelope(request: _Request, response: httpx.Response) -> Envelope:
-    status = response.status_code
-    if status == httpx.codes.TOO_MANY_REQUESTS:
-        pause = _retry_after(response)
-        limited = RateLimited(
-            "Rally asks to slow down; try again later.", retry_after=int(pause) + 1
-        )
-        raise _Busy(limited, pause or _pause())
-    if status in {httpx.codes.GATEWAY_TIMEOUT, 524}:
-        late = UpstreamTimeout(f"Rally took too long. {request.doubt}".strip())
-        raise request.again(late)
-    if response.is_server_error:
-        down = UpstreamUnavailable(
-            f"Rally is not available; try again later. {request.doubt}".strip()
-        )
-        raise request.again(down)
-    if status == httpx.codes.FORBIDDEN:
-        raise PermissionDenied("Rally does not let you do that; check your permissions there.")
-    if not response.is_success:
-        raise UpstreamRejected(f"Rally answered with HTTP {status}.")
+    """Read an answer, which fails in its status, in its form or in its Errors."""
+    _check_status(request, response)
     try:
         answer = response.json()
     except ValueError as error:
@@ -206,6 +197,30 @@ def _envelope(request: _Request, response: httpx.Response) -> Envelope:
         # Rally wrote nothing when objects collide, so even a create may be sent again.
         raise _Busy(refused, _pause()) if isinstance(refused, Conflict) else refused
     return envelope
+
+
+def _check_status(request: _Request, response: httpx.Response) -> None:
+    status = response.status_code
+    if status == httpx.codes.TOO_MANY_REQUESTS:
+        seconds = _retry_after(response)
+        limited = RateLimited(
+            "Rally asks to slow down; try again later.", retry_after=max(1, round(seconds))
+        )
+        raise _Busy(limited, seconds or _pause())
+    if status in _TIMED_OUT:
+        late = UpstreamTimeout(f"Rally took too long. {request.doubt}".strip())
+        raise request.again(late)
+    if response.is_server_error:
+        down = UpstreamUnavailable(
+            f"Rally is not available; try again later. {request.doubt}".strip()
+        )
+        raise request.again(down)
+    if status == httpx.codes.FORBIDDEN:
+        raise PermissionDenied("Rally does not let you do that; check your permissions there.")
+    if status == httpx.codes.NOT_FOUND:
+        raise UnknownType("Rally does not know this kind of object.")
+    if not response.is_success:
+        raise UpstreamRejected(f"Rally answered with HTTP {status}.")
 
 
 def _retry_after(response: httpx.Response) -> float:

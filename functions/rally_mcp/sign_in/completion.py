@@ -75,21 +75,23 @@ class SignInCompletion:
         await self._activate(found, granted, user)
         return SignedIn(user, found.provider.title, None)
 
-    async def decline(self, state: str) -> str:
-        """Clear the sign-in that the person declined; return the upstream's title.
+    async def abandon(self, state: str, *, declined: bool) -> str:
+        """Clear a sign-in that came back without a code; return the upstream's title.
 
-        Raises StateRefused when nothing waits for `state`.
+        `declined` tells whether the person did so. Raises StateRefused when nothing waits for
+        `state`.
         """
         found = await self.states.find(state)
         now = self.clock()
+        notice = DENIED_NOTICE if declined else FAILED_NOTICE
 
         def clear(sign_in: UpstreamSignIn) -> UpstreamSignIn | None:
             if not waits_for(sign_in.pending, found.key, now):
                 return None
-            return sign_in.model_copy(update={"pending": None, "notice": DENIED_NOTICE})
+            return sign_in.model_copy(update={"pending": None, "notice": notice})
 
         await self._change(found, clear)
-        _audit(AuditEvent.SIGN_IN_DENIED, found)
+        _audit(AuditEvent.SIGN_IN_DENIED if declined else AuditEvent.SIGN_IN_FAILED, found)
         return found.provider.title
 
     async def _exchange(

@@ -14,7 +14,7 @@ from rally_mcp.settings import Function
 from rally_mcp.tools.catalogue import offered
 from rally_mcp.web import openapi
 from rally_mcp.web.boundary import boundary
-from rally_mcp.web.mcp_protocol import McpProtocol
+from rally_mcp.web.mcp_protocol import McpProtocol, NotJson
 from rally_mcp.web.responses import (
     RequestRefused,
     health,
@@ -25,8 +25,8 @@ from rally_mcp.web.responses import (
 from rally_mcp.web.rest import RestApi
 
 _ANY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-_INVALID_REQUEST = -32600
-"""JSON-RPC's code for a request that is refused before MCP reads it."""
+_PARSE_ERROR, _INVALID_REQUEST = -32700, -32600
+"""JSON-RPC's codes for what is refused before MCP reads it."""
 
 
 def create(base: Foundations) -> ASGIApp:
@@ -76,11 +76,12 @@ def _error_answer(request: Request, error: RallyMcpError, correlation_id: str) -
     if request.url.path not in {"/", "/mcp"}:
         return json_error(error)
     headline = f"{error.headline}: " if isinstance(error, RequestRefused) else ""
+    code = _PARSE_ERROR if isinstance(error, NotJson) else _INVALID_REQUEST
     message = f"{headline}{error.message}"
     answer = {
         "jsonrpc": "2.0",
         "id": None,
-        "error": {"code": _INVALID_REQUEST, "message": message},
+        "error": {"code": code, "message": message},
     }
     headers = error.headers if isinstance(error, RequestRefused) else None
     return json_answer(answer, error.http_status, headers)

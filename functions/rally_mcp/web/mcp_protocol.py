@@ -15,6 +15,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.exceptions import MCPError
+from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
@@ -41,6 +42,13 @@ _PRINCIPAL = "rally_mcp.principal"
 
 LIST_TTL_MS = 5 * 60 * 1000
 """Milliseconds for which a client may keep the tool list: it changes with deployments only."""
+
+
+class NotJson(RequestRefused):
+    """The body is not JSON at all."""
+
+    def __init__(self) -> None:
+        super().__init__(400, "Parse error", "The body must be one JSON-RPC message, as JSON.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,7 @@ class McpProtocol:
         self._own.check(request)
         scope[_PRINCIPAL] = authenticate(request)
         body = await read_body(request)
+        _check_message(body)
         manager = await self._manager()
         await manager.handle_request(scope, replayed(body, receive), send)
 
@@ -130,6 +139,18 @@ class McpProtocol:
         except Exception as error:  # noqa: BLE001 the edge: its text must not reach a model
             logs.exception("unexpected failure", error, tool=tool.name)
             return tool_error(tool, RequestRefused(500, "Internal Server Error", INTERNAL_ERROR))
+
+
+def _check_message(body: bytes) -> None:
+    """Refuse what is no JSON-RPC message in one sentence; the SDK's own would be a page of them."""
+    try:
+        types.jsonrpc_message_adapter.validate_json(body, by_name=False)
+    except ValidationError as error:
+        if any(problem["type"] == "json_invalid" for problem in error.errors(include_input=False)):
+            raise NotJson from None
+        raise RequestRefused(
+            400, "Invalid Request", "The body must be one JSON-RPC 2.0 message, and no batch."
+        ) from None
 
 
 async def _hold_open(manager: StreamableHTTPSessionManager, started: asyncio.Event) -> None:

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from rally_mcp import bootstrap
 from rally_mcp.bootstrap import Foundations
+from rally_mcp.errors import UpstreamRejected
 from rally_mcp.settings import Function
 from rally_mcp.sign_in.states import StateRefused
 from rally_mcp.web import browser
@@ -40,7 +41,12 @@ def create(base: Foundations) -> ASGIApp:
         if not _STATE.fullmatch(state):
             raise StateRefused(already_used=False)
         if error:
-            return browser.declined(request, await services.completion.decline(state))
+            declined = error == "access_denied"
+            upstream = await services.completion.abandon(state, declined=declined)
+            if declined:
+                return browser.declined(request, upstream)
+            # RFC 6749 §4.1.2.1 has further codes; none of their words is shown or logged.
+            raise UpstreamRejected(f"{upstream} did not finish the sign-in.")
         return browser.signed_in(await services.completion.finish(state, code))
 
     async def answer_health(request: Request) -> Response:
