@@ -1,0 +1,135 @@
+"""The types that teams work with, with stock picklist values: stories, defects, tasks."""
+
+from devtools.rally_simulator.administrative_types import IN_WORKSPACE
+from devtools.rally_simulator.attributes import (
+    Kind,
+    collection,
+    date,
+    declare,
+    flag,
+    number,
+    rating,
+    reference,
+    state,
+    string,
+    text,
+)
+
+SCHEDULE_STATES = ("Idea", "Defined", "In-Progress", "Completed", "Accepted", "Released")
+
+_IN_PROJECT = (
+    *IN_WORKSPACE,
+    date("LastUpdateDate", read_only=True),
+    reference("Project", "Project"),
+)
+
+_ARTIFACT = (
+    *_IN_PROJECT,
+    string("FormattedID", read_only=True),
+    string("Name", required=True),
+    text("Description"),
+    text("Notes"),
+    reference("Owner", "User"),
+    reference("CreatedBy", "User", read_only=True),
+    flag("Blocked"),
+    string("BlockedReason"),
+    flag("Ready"),
+    flag("Expedite"),
+    string("DisplayColor"),
+    string("DragAndDropRank", read_only=True),
+    flag("AIAssisted", read_only=True),
+    flag("Recycled", read_only=True),
+    collection("Tags", "Tag"),
+)
+
+_SCHEDULABLE = (
+    *_ARTIFACT,
+    state("ScheduleState", *SCHEDULE_STATES, default="Defined"),
+    number("PlanEstimate"),
+    reference("Iteration", "Iteration"),
+    reference("Release", "Release"),
+    number("TaskEstimateTotal", read_only=True),
+    number("TaskRemainingTotal", read_only=True),
+    number("TaskActualTotal", read_only=True),
+    collection("Tasks", "Task", inverse="WorkProduct"),
+)
+
+
+WORK_ITEM_TYPES = (
+    declare(
+        "HierarchicalRequirement",
+        "User Story",
+        *_SCHEDULABLE,
+        reference("Parent", "HierarchicalRequirement"),
+        flag("HasParent", read_only=True),
+        number("DirectChildrenCount", Kind.INTEGER, read_only=True),
+        collection("Children", "HierarchicalRequirement", inverse="Parent"),
+        collection("Defects", "Defect", inverse="Requirement"),
+        id_prefix="US",
+        creatable=True,
+    ),
+    declare(
+        "Defect",
+        "Defect",
+        *_SCHEDULABLE,
+        state("State", "Submitted", "Open", "Fixed", "Closed", default="Submitted"),
+        rating("Severity", "Crash/Data Loss", "Major Problem", "Minor Problem", "Cosmetic"),
+        rating("Priority", "Resolve Immediately", "High Attention", "Normal", "Low"),
+        rating("Environment", "Development", "Test", "Staging", "Production"),
+        rating("Resolution", "Code Change", "Duplicate", "Not a Defect", "Won't Fix"),
+        string("FoundInBuild"),
+        string("FixedInBuild"),
+        reference("Requirement", "HierarchicalRequirement"),
+        reference("SubmittedBy", "User"),
+        id_prefix="DE",
+        creatable=True,
+    ),
+    declare(
+        "Task",
+        "Task",
+        *_ARTIFACT,
+        state("State", "Defined", "In-Progress", "Completed", default="Defined"),
+        number("Estimate"),
+        number("ToDo"),
+        number("Actuals"),
+        number("TaskIndex", Kind.INTEGER),
+        reference("WorkProduct", "SchedulableArtifact", required=True),
+        reference("Project", "Project", inherited_from="WorkProduct"),
+        reference("Iteration", "Iteration", inherited_from="WorkProduct"),
+        reference("Release", "Release", inherited_from="WorkProduct"),
+        id_prefix="TA",
+        creatable=True,
+    ),
+    declare(
+        "Iteration",
+        "Iteration",
+        *_IN_PROJECT,
+        string("Name", required=True),
+        text("Notes"),
+        text("Theme"),
+        date("StartDate"),
+        date("EndDate"),
+        number("PlannedVelocity"),
+        state("State", "Planning", "Committed", "Accepted", default="Planning"),
+        creatable=True,
+    ),
+    declare(
+        "Release",
+        "Release",
+        *_IN_PROJECT,
+        string("Name", required=True),
+        text("Notes"),
+        date("ReleaseStartDate"),
+        date("ReleaseDate"),
+        state("State", "Planning", "Active", "Accepted", default="Planning"),
+        creatable=True,
+    ),
+    declare(
+        "Tag",
+        "Tag",
+        *IN_WORKSPACE,
+        string("Name", required=True),
+        flag("Archived"),
+        creatable=True,
+    ),
+)
