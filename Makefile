@@ -58,7 +58,8 @@ clients:  ## Install the JavaScript MCP clients that some tests drive (needs npm
 	else echo 'npm is not on the PATH: the tests that drive JavaScript clients will be skipped'; fi
 
 benchmarks: $(SETUP)  ## Run the benchmarks one after another
-	@for benchmark in benchmarks/*.py; do .venv/bin/python "$$benchmark" || exit; done
+	@for name in start tool_call storage_operations; do \
+	echo "== $$name"; PYTHONPATH=functions:. .venv/bin/python -m "benchmarks.$$name" || exit; done
 
 EXPORT = { echo '\# Made from uv.lock by "make requirements"; not to be edited.'; \
 	$(UV) export --frozen --quiet --python "$(PYTHON)" \

@@ -1,6 +1,7 @@
 """The command line: `rally-mcp dev | config | doctor`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,7 +49,13 @@ def _parser() -> argparse.ArgumentParser:
         "config", help="print a client's configuration with a fresh Session-ID"
     )
     config.add_argument("client", choices=client_config.CLIENTS)
-    config.add_argument("url", type=_mcp_url, help="the MCP endpoint; ends in /mcp")
+    config.add_argument(
+        "url",
+        nargs="?",
+        type=_mcp_url,
+        default=os.environ.get("MCP_URL") or f"http://127.0.0.1:{DEFAULT_PORT}/mcp",
+        help="the MCP endpoint; ends in /mcp",
+    )
 
     check = commands.add_parser("doctor", help="check a deployment, or this machine's settings")
     check.add_argument("url", nargs="?", type=_mcp_url, help="the MCP endpoint; ends in /mcp")

@@ -80,6 +80,18 @@ class Addresses:
         )
 
 
+_NO_FIRESTORE = (
+    "rally-mcp dev: --storage firestore needs FIRESTORE_EMULATOR_HOST (start one with: gcloud "
+    "emulators firestore start) or, for a real database, GOOGLE_CLOUD_PROJECT."
+)
+
+
+def _can_reach_firestore() -> bool:
+    return bool(
+        os.environ.get("FIRESTORE_EMULATOR_HOST") or os.environ.get("GOOGLE_CLOUD_PROJECT")
+    )
+
+
 class _Stopped(Exception):
     """A signal asked to stop."""
 
@@ -88,6 +100,9 @@ def run(options: Options) -> int:
     """Run until a signal comes or a process ends. Everything is stopped on the way out."""
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, _stop)
+    if options.storage == "firestore" and not _can_reach_firestore():
+        print(_NO_FIRESTORE, file=sys.stderr)
+        return 1
     options.data.mkdir(parents=True, exist_ok=True)
     addresses = Addresses.from_port(options.port)
     client_secret = secrets.token_hex(24)

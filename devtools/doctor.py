@@ -34,9 +34,7 @@ def _report(checks: Sequence[Check]) -> int:
     for check in checks:
         problem = check.holds()
         failures += problem is not None
-        print(
-            f"{'ok  ' if problem is None else 'FAIL'}  {check.name}{f': {problem}' if problem else ''}"
-        )
+        print(f"FAIL  {check.name}: {problem}" if problem else f"ok    {check.name}")
     return 1 if failures else 0
 
 

@@ -1,6 +1,6 @@
 """What the tests share: a clock, a simulated Rally, and deployments of the three functions."""
 
-from tests.firestore_emulator import firestore_emulator_host
+from tests.firestore_emulator import firestore_emulator, firestore_emulator_host
 from tests.fixtures.deployment import (
     clock,
     deploy,

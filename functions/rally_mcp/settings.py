@@ -40,13 +40,13 @@ def _public_url(value: str) -> SplitResult:
 
 
 def _mcp_url(value: str) -> str:
-    if not _public_url(value).path.endswith("/mcp"):
+    if value and not _public_url(value).path.endswith("/mcp"):
         raise ValueError("must end in /mcp, as in https://mcp.example.com/mcp")
     return value
 
 
 def _origin(value: str) -> str:
-    if _public_url(value).path:
+    if value and _public_url(value).path:
         raise ValueError(
             "must be an origin without path or trailing slash, as in https://a.example.com"
         )
@@ -54,7 +54,7 @@ def _origin(value: str) -> str:
 
 
 def _callback_url(value: str) -> str:
-    if not _public_url(value).path.endswith("/callback"):
+    if value and not _public_url(value).path.endswith("/callback"):
         raise ValueError("must end in /callback and equal the redirect URI registered at Rally")
     return value
 
@@ -187,7 +187,7 @@ def _missing(function: Function, settings: Settings) -> list[str]:
     names = list(REQUIRED[function])
     names.append("sqlite_path" if settings.storage == "sqlite" else "google_cloud_project")
     problems = [
-        f"{name.upper()} is missing; set it: {Settings.model_fields[name].description}"
+        f"{name.upper()} is missing; set it: {_described(name)}"
         for name in names
         if not getattr(settings, name)
     ]
@@ -196,6 +196,10 @@ def _missing(function: Function, settings: Settings) -> list[str]:
         known = ", ".join(KNOWN_UPSTREAMS)
         problems.append(f"UPSTREAMS names {', '.join(unknown)}; known upstreams: {known}")
     return problems
+
+
+def _described(name: str) -> str:
+    return (Settings.model_fields[name].description or "").rstrip(".")
 
 
 def _remedy(message: str) -> str:
