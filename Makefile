@@ -4,7 +4,7 @@
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test check fix lock requirements clients benchmarks
+.PHONY: help setup dev test check fix docs lock requirements clients benchmarks
 
 UV_VERSION := 0.13.0
 UV := .tools/uv-$(UV_VERSION)/uv
@@ -39,12 +39,16 @@ check: $(SETUP)  ## Run every check but the tests
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/python -m devtools.reference --check
 	$(UV) lock --check --quiet --python .venv/bin/python || { echo 'uv.lock is stale: make lock'; exit 1; }
 	@$(EXPORT) | diff -u $(REQUIREMENTS) - || { echo '$(REQUIREMENTS) is stale: make requirements'; exit 1; }
 
 fix: $(SETUP)  ## Repair what ruff can repair, and format
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
+
+docs: $(SETUP)  ## Write docs/settings.md and docs/tools.md from the code
+	@.venv/bin/python -m devtools.reference
 
 lock: | $(UV)  ## Bring uv.lock and functions/requirements.txt in line with pyproject.toml
 	$(UV) lock --python "$(PYTHON)"

@@ -24,7 +24,9 @@ Callers = list[Mapping[str, str]]
 """The headers of each caller; as many callers as entries are at work at once."""
 
 
-async def run(url: str, callers: Callers, body: bytes, seconds: float, check: Callable[[bytes], bool]) -> Outcome:
+async def run(
+    url: str, callers: Callers, body: bytes, seconds: float, check: Callable[[bytes], bool]
+) -> Outcome:
     """Let every caller repeat its request for some seconds. Raises RuntimeError for a bad answer."""
     started = time.perf_counter()
     until = started + seconds
@@ -39,7 +41,9 @@ async def _repeat(
 ) -> int:
     target = urlsplit(url)
     reader, writer = await asyncio.open_connection(target.hostname, target.port)
-    head = f"POST {target.path} HTTP/1.1\r\nHost: {target.netloc}\r\nContent-Length: {len(body)}\r\n"
+    head = (
+        f"POST {target.path} HTTP/1.1\r\nHost: {target.netloc}\r\nContent-Length: {len(body)}\r\n"
+    )
     head += "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     request = head.encode() + b"\r\n" + body
     count = 0

@@ -4,6 +4,7 @@
 auth_redirect starts without any client secret.
 """
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -24,19 +25,29 @@ class Function(StrEnum):
     OAUTH_CALLBACK = "oauth_callback"
 
 
+_URL = re.compile(r"[!-~]+")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 def _public_url(value: str) -> SplitResult:
     """Split a URL that other machines will be sent to. Raises ValueError with the remedy."""
     url = urlsplit(value)
-    if url.scheme not in {"https", "http"} or not url.hostname:
-        raise ValueError("must be an absolute https URL")
+    if url.scheme not in {"https", "http"} or not url.hostname or not _URL.fullmatch(value):
+        raise ValueError("must be an absolute https URL, without spaces")
+    if not _is_port(url):
+        raise ValueError("must have a port from 1 to 65535, or none")
     if url.scheme == "http" and url.hostname not in _LOOPBACK:
         raise ValueError("must be https; plain http is accepted for 127.0.0.1 and localhost only")
     if url.username or url.password or url.query or url.fragment or "?" in value or "#" in value:
         raise ValueError("must have no user, query or fragment")
     return url
+
+
+def _is_port(url: SplitResult) -> bool:
+    try:
+        return url.port != 0
+    except ValueError:
+        return False
 
 
 def _mcp_url(value: str) -> str:
@@ -134,7 +145,7 @@ class Settings(BaseSettings):
     toolsets: _CommaList = Field(
         (), description="Toolsets to offer, as a comma list; all when empty."
     )
-    read_only: bool = Field(False, description="`true` hides every tool that writes.")
+    read_only: bool = Field(False, description="`true` hides every tool that writes to Rally.")
     rally_projects: _CommaList = Field(
         (),
         description="Rally projects that may be touched, by name, as a comma list; all when empty.",

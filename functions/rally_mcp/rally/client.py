@@ -12,7 +12,7 @@ from rally_mcp.rally.artifact_types import ArtifactType, prefix_of, stock_type_o
 from rally_mcp.rally.models import ARTIFACT_FIELDS, Artifact, Envelope, Reference, User, UserProfile
 from rally_mcp.rally.query import all_of, equals
 from rally_mcp.rally.tenant import allowed_values, types_by_prefix
-from rally_mcp.rally.wsapi import UnknownType, Wsapi
+from rally_mcp.rally.wsapi import IN_DOUBT, UnknownType, Wsapi
 
 WHOLE_WORKSPACE = {"project": "null", "projectScopeUp": "false", "projectScopeDown": "true"}
 """Always sent: the server's own defaults differ between stacks and read parent projects too."""
@@ -158,7 +158,11 @@ class RallyClient:
                 f"Rally has {len(found)} open projects of that name in your workspace; "
                 "rename one or use your default project."
             )
-        names = [project.name for project in await self._projects(equals("State", "Open").text)]
+        names = [
+            project.name
+            for project in await self._projects(equals("State", "Open").text)
+            if not self.projects or project.name in self.projects
+        ]
         raise NotFound(
             "Rally shows you no open project of that name. "
             f"Open projects: {', '.join(names[:_MOST_NAMES]) or 'none'}."
@@ -179,7 +183,10 @@ class RallyClient:
 
     async def _created(self, artifact_type: ArtifactType, answer: Envelope) -> Artifact:
         """Read the new artifact from the answer, or by its reference where that is all there is."""
-        created = _artifact(answer.created)
+        try:
+            created = _artifact(answer.created)
+        except UpstreamRejected as error:
+            raise UpstreamRejected(f"{error.message} {IN_DOUBT}") from error
         if created.formatted_id:
             return created
         read = await self.wsapi.get(

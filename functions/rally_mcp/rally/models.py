@@ -4,15 +4,32 @@ WSAPI answers HTTP 200 also for failures: `Errors` decides (docs/rally-wsapi.md)
 warnings stand in the envelope, or for a single object inside the object itself.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
-
-from rally_mcp.errors import UpstreamRejected
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationInfo,
+    field_validator,
+)
 
 
 class _FromRally(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _null_is_empty(cls, value: object, info: ValidationInfo) -> object:
+        """Read Rally's nulls as the field's own emptiness, and its `State` objects by name."""
+        field = cls.model_fields[info.field_name or ""]
+        if value is None and not field.is_required():
+            return field.get_default(call_default_factory=True)
+        if field.annotation is str and isinstance(value, dict):
+            return value.get("_refObjectName", "")
+        return value
 
 
 class Reference(_FromRally):
@@ -40,16 +57,12 @@ class Envelope(_FromRally):
 
     @classmethod
     def parse(cls, answer: object) -> "Envelope":
-        """Read an answer's only member. Raises UpstreamRejected for anything else."""
-        if not isinstance(answer, dict) or len(answer) != 1:
-            raise UpstreamRejected("Rally's answer has an unknown form.")
-        (members,) = answer.values()
-        if not isinstance(members, dict):
-            raise UpstreamRejected("Rally's answer has an unknown form.")
-        try:
-            return cls.model_validate({**members, "members": members})
-        except ValueError as error:
-            raise UpstreamRejected("Rally's answer has an unknown form.") from error
+        """Read an answer's only member. Raises ValidationError for anything else."""
+        (members,) = _ANSWER.validate_python(answer).values()
+        return cls.model_validate({**members, "members": members})
+
+
+_ANSWER = TypeAdapter(Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)])
 
 
 class Artifact(_FromRally):
@@ -73,17 +86,6 @@ class Artifact(_FromRally):
     owner: Reference | None = Field(None, alias="Owner")
     iteration: Reference | None = Field(None, alias="Iteration")
     release: Reference | None = Field(None, alias="Release")
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _null_is_empty(cls, value: object, info: Any) -> object:
-        """Read Rally's nulls as the field's own emptiness, and its `State` objects by name."""
-        field = cls.model_fields[info.field_name]
-        if value is None:
-            return field.get_default(call_default_factory=True)
-        if field.annotation is str and isinstance(value, dict):
-            return value.get("_refObjectName", "")
-        return value
 
 
 ARTIFACT_FIELDS = ",".join(

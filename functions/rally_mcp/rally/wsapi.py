@@ -9,6 +9,7 @@ A create is never sent twice unless Rally says that it did nothing (docs/rally-w
 """
 
 import random
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -16,6 +17,7 @@ from weakref import WeakValueDictionary
 
 import anyio
 import httpx
+from pydantic import ValidationError
 
 from rally_mcp.errors import (
     Conflict,
@@ -32,6 +34,9 @@ from rally_mcp.rally.models import Envelope
 from rally_mcp.rally.refusals import refusal
 
 BASE_PATH = "/slm/webservice/v2.0"
+
+IN_DOUBT = "Whether Rally carried it out is not known: look before you try again."
+"""What a caller is told about a write whose answer was lost."""
 
 MOST_AT_ONCE = 12
 """Requests in flight for one user; beyond it Rally queues them, slowly (KB 95713)."""
@@ -176,7 +181,7 @@ class _Request:
         """What to say when nobody knows whether a write happened."""
         if self.method == "GET":
             return ""
-        return "Whether Rally carried it out is not known: look before you try again."
+        return IN_DOUBT
 
     def again(self, error: RallyMcpError) -> Exception:
         """Return what to raise: another try for a read, the error itself for a write."""
@@ -191,7 +196,11 @@ def _envelope(request: _Request, response: httpx.Response) -> Envelope:
     except ValueError as error:
         garbled = UpstreamRejected(f"Rally's answer is not JSON. {request.doubt}".strip())
         raise request.again(garbled) from error
-    envelope = Envelope.parse(answer)
+    try:
+        envelope = Envelope.parse(answer)
+    except ValidationError as error:
+        unknown = f"Rally's answer has an unknown form. {request.doubt}"
+        raise UpstreamRejected(unknown.strip()) from error
     if envelope.errors:
         refused = refusal(envelope.errors)
         # Rally wrote nothing when objects collide, so even a create may be sent again.
@@ -226,7 +235,7 @@ def _check_status(request: _Request, response: httpx.Response) -> None:
 def _retry_after(response: httpx.Response) -> float:
     """Return Retry-After in seconds, 0 where there is none that can be read (RFC 9110 §10.2.3)."""
     value = response.headers.get("Retry-After", "")
-    return float(value) if value.isdigit() else 0.0
+    return float(value) if re.fullmatch(r"[0-9]{1,9}", value) else 0.0
 
 
 def _pause() -> float:

@@ -1,13 +1,13 @@
 """Making parked tokens active: the person brings the code from the browser to the chat."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from rally_mcp import audit
 from rally_mcp.audit import AuditEvent
 from rally_mcp.crypto import NotOpened
-from rally_mcp.errors import InvalidInput, NotFound
+from rally_mcp.errors import InvalidInput, NotFound, UserError
 from rally_mcp.sign_in import confirmation
 from rally_mcp.sign_in.principal import Principal
 from rally_mcp.sign_in.principals import Principals
@@ -33,8 +33,7 @@ class Activation:
         """Activate the parked tokens that `typed` belongs to; return whose they are.
 
         A try is counted before it is compared, and the fifth wrong one destroys what is parked,
-        nothing else. Saying the right code again is no error. Raises InvalidInput for a wrong
-        code, NotFound where nothing is parked.
+        nothing else. Raises InvalidInput for a wrong code, NotFound where nothing is parked.
         """
         code = confirmation.normalised(typed)
         if code is None:
@@ -55,22 +54,7 @@ class Activation:
                 ):
                     return await self._activate(principal, name, sign_in.parked)
                 await self._refuse(principal, name, sign_in.parked, tries_left)
-        return self._without_match(upstreams, tries_left)
-
-    def _without_match(self, upstreams: dict[str, UpstreamSignIn], tries_left: int | None) -> User:
-        if tries_left:
-            raise InvalidInput(
-                f"That is not the code that the page shows; {tries_left} tries left."
-            )
-        if tries_left == 0:
-            raise InvalidInput(
-                "That was the fifth wrong code, so this sign-in was discarded. "
-                "Call the tool you need again for a new link."
-            )
-        for sign_in in upstreams.values():
-            if sign_in.active and sign_in.parked is None:
-                return sign_in.active.tokens.user
-        raise NotFound(_NOTHING_WAITS)
+        raise _refusal(upstreams, tries_left)
 
     async def _count(self, principal: Principal, upstream: str, parked_id: str) -> int | None:
         """Count one try; return how many are left after it, or None where none was left."""
@@ -100,9 +84,7 @@ class Activation:
         def activate(sign_in: UpstreamSignIn) -> UpstreamSignIn | None:
             if sign_in.parked is None or sign_in.parked.id != parked.id:
                 return None
-            generation = sign_in.active.generation + 1 if sign_in.active else 1
-            active = ActiveTokens(tokens=tokens, generation=generation)
-            return UpstreamSignIn(active=active, pending=sign_in.pending)
+            return UpstreamSignIn(active=ActiveTokens(tokens=tokens), pending=sign_in.pending)
 
         changed = await self.principals.change(principal.key, upstream, activate, signed_in=True)
         if changed is None:
@@ -128,3 +110,18 @@ class Activation:
             return sign_in.model_copy(update={"parked": None})
 
         await self.principals.change(principal.key, upstream, destroy)
+
+
+def _refusal(upstreams: Mapping[str, UpstreamSignIn], tries_left: int | None) -> UserError:
+    if tries_left:
+        return InvalidInput(f"That is not the code that the page shows; {tries_left} tries left.")
+    if tries_left == 0:
+        return InvalidInput(
+            "That was the fifth wrong code, so this sign-in was discarded. "
+            "Call the tool you need again for a new link."
+        )
+    for sign_in in upstreams.values():
+        if sign_in.active:
+            name = sign_in.active.tokens.user.name
+            return NotFound(f"No sign-in is waiting for a code: {name} is signed in already.")
+    return NotFound(_NOTHING_WAITS)

@@ -188,7 +188,7 @@ def _is_exchanging(sign_in: UpstreamSignIn, found: OpenState) -> bool:
 
 def _sealing(found: OpenState, part: Literal["parked", "active"]) -> tuple[PublicKey, Place]:
     place = Place(found.record.principal, found.provider.name, part)
-    return PublicKey(found.principal_record.public_key), place
+    return found.public_key, place
 
 
 def _audit(

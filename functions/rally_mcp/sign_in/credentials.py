@@ -21,7 +21,13 @@ import anyio
 from rally_mcp import audit
 from rally_mcp.audit import AuditEvent
 from rally_mcp.crypto import NotOpened, random_secret
-from rally_mcp.errors import Conflict, RallyMcpError, SignInRequired, UpstreamUnavailable
+from rally_mcp.errors import (
+    Conflict,
+    RallyMcpError,
+    SignInRequired,
+    UpstreamError,
+    UpstreamUnavailable,
+)
 from rally_mcp.identity_providers.declaration import IdentityProvider, TokenResponse
 from rally_mcp.identity_providers.token_endpoint import GrantRefused, TokenEndpoint
 from rally_mcp.rally.access import AccessToken
@@ -119,17 +125,24 @@ class Credential:
         while True:
             owner = random_secret(128)
             if await self._take_lease(stale.generation, owner):
-                return await self._refresh(stale, owner)
+                try:
+                    return await self._refresh(stale, owner)
+                except UpstreamError:
+                    if not self._is_usable(usable_until):
+                        raise
+                    return self._access_token(stale)
             _, active = await self._read()
             if active.generation != stale.generation:
                 return self._access_token(active)
-            now = services.clock()
-            if usable_until and usable_until - _STILL_USABLE > now:
+            if self._is_usable(usable_until):
                 return self._access_token(active)
-            if now > give_up_at:
+            if services.clock() > give_up_at:
                 raise UpstreamUnavailable(f"{self.provider.title} is slow to renew; try again.")
             await anyio.sleep(wait * random.uniform(0.5, 1))  # noqa: S311 jitter, not a secret
             wait = min(wait * _NEXT_WAIT, _SLOWEST_WAIT)
+
+    def _is_usable(self, until: datetime | None) -> bool:
+        return until is not None and until - _STILL_USABLE > self.services.clock()
 
     async def _take_lease(self, generation: int, owner: str) -> bool:
         now = self.services.clock()

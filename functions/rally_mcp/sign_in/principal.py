@@ -3,6 +3,7 @@
 import re
 import uuid
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from rally_mcp.crypto import PrivateKey, RecordKey, record_key
 from rally_mcp.errors import InvalidInput
@@ -15,7 +16,12 @@ _FEWEST_DISTINCT_PAIRS = 0.6
 """Share of neighbouring character pairs that must differ. Random ids stay above 0.7; repeated
 and counted-up ones fall below."""
 
+_FEWEST_DISTINCT_STEPS = 10
+"""How many different steps there must be from a character to the next, and to the next but one.
+Of a million random ids one has fewer; whatever counts up has far fewer."""
+
 _PRINTED_IN_DOCUMENTATION = {
+    "16fd2706-8baf-433b-82eb-8c7fada847da",
     "110ec58a-a0f2-4ac4-8393-c866d813b8d1",
     "3fa85f64-5717-4562-b3fc-2c963f66afa6",
     "919108f7-52d1-4320-9bac-f847db4148a8",
@@ -63,5 +69,14 @@ def _is_unguessable(session_id: str) -> bool:
     elif not _BASE64URL_128_BITS.fullmatch(session_id):
         return False
     characters = session_id.replace("-", "")
-    pairs = [characters[i : i + 2] for i in range(len(characters) - 1)]
-    return len(set(pairs)) >= _FEWEST_DISTINCT_PAIRS * len(pairs)
+    pairs = list(pairwise(characters))
+    if len(set(pairs)) < _FEWEST_DISTINCT_PAIRS * len(pairs):
+        return False
+    return min(_distinct_steps(characters, 1), _distinct_steps(characters, 2)) >= (
+        _FEWEST_DISTINCT_STEPS
+    )
+
+
+def _distinct_steps(characters: str, distance: int) -> int:
+    later = characters[distance:]
+    return len({ord(after) - ord(before) for before, after in zip(characters, later, strict=False)})

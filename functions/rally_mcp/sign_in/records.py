@@ -9,6 +9,7 @@ A principal's record keeps three independent parts per upstream:
 Sealed fields open with the Session-ID alone; the sealed code_verifier with `state` alone.
 """
 
+import secrets
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -29,7 +30,9 @@ class OAuthState(Record):
 
     principal: RecordKey
     upstream: str
-    code_verifier: Sealed
+    sealed: Sealed
+    """Under the state: code_verifier, principal and the public key that tokens are sealed to.
+    Whoever can only write to the store can replace none of them."""
 
 
 class PendingSignIn(_Part):
@@ -86,8 +89,9 @@ class ActiveTokens(_Part):
     """Tokens that tools use."""
 
     tokens: SealedTokens
-    generation: int = 1
-    """Grows with each refresh, so that a late caller sees that somebody else refreshed."""
+    generation: int = Field(default_factory=lambda: secrets.randbits(48))
+    """Grows with each refresh, so that a late caller sees that somebody else refreshed. It starts
+    at random, so that no token of an earlier sign-in is taken for one of this."""
     lease: Lease | None = None
 
 
@@ -118,9 +122,9 @@ class PrincipalRecord(Record):
         return self.model_copy(update={"upstreams": {**self.upstreams, name: sign_in}})
 
 
-def verifier_location(state_key: RecordKey) -> Location:
-    """Where a code_verifier is sealed."""
-    return Location(OAUTH_STATES, state_key, "code_verifier")
+def sealed_location(state_key: RecordKey) -> Location:
+    """Where a code_verifier is sealed, with whose sign-in it is."""
+    return Location(OAUTH_STATES, state_key, "sealed")
 
 
 def state_location(principal: RecordKey, upstream: str) -> Location:

@@ -5,6 +5,7 @@ that the store alone cannot finish a sign-in, and the state stands in the princi
 sealed to the principal, so that the same link can be shown again.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from datetime import datetime, timedelta
 from rally_mcp.crypto import (
     NotOpened,
     PrivateKey,
+    PublicKey,
     RecordKey,
     random_secret,
     record_key,
@@ -24,9 +26,8 @@ from rally_mcp.sign_in.principals import Principals
 from rally_mcp.sign_in.records import (
     OAuthState,
     PendingSignIn,
-    PrincipalRecord,
+    sealed_location,
     state_location,
-    verifier_location,
 )
 from rally_mcp.storage.collection import Collection
 
@@ -59,8 +60,8 @@ class OpenState:
 
     key: RecordKey
     record: OAuthState
-    principal_record: PrincipalRecord
     provider: IdentityProvider
+    public_key: PublicKey
     code_verifier: str = field(repr=False)
 
     @property
@@ -91,17 +92,20 @@ class States:
         state, code_verifier = random_secret(STATE_BITS), random_secret(VERIFIER_BITS)
         key = record_key(state)
         expires_at = self.clock() + PENDING_TTL
+        public_key = principal.private_key.public_key
         sealed_to_state = PrivateKey.derive(state, _PURPOSE).public_key
         await self.records.put(
             key,
             OAuthState(
                 principal=principal.key,
                 upstream=upstream,
-                code_verifier=sealed_to_state.seal(code_verifier, verifier_location(key)),
+                sealed=sealed_to_state.seal(
+                    json.dumps([code_verifier, principal.key, public_key.text]),
+                    sealed_location(key),
+                ),
                 expire_at=expires_at,
             ),
         )
-        public_key = principal.private_key.public_key
         return state, PendingSignIn(
             state_key=key,
             state=public_key.seal(state, state_location(principal.key, upstream)),
@@ -126,12 +130,13 @@ class States:
         if not waits_for(pending, key, self.clock()):
             raise StateRefused(already_used=True)
         try:
-            code_verifier = PrivateKey.derive(state, _PURPOSE).open(
-                record.code_verifier, verifier_location(key)
-            )
+            opened = PrivateKey.derive(state, _PURPOSE).open(record.sealed, sealed_location(key))
         except NotOpened:
             raise StateRefused(already_used=False) from None
-        return OpenState(key, record, principal_record, provider, code_verifier)
+        code_verifier, principal, public_key = json.loads(opened)
+        if (record.principal, principal_record.public_key) != (principal, public_key):
+            raise StateRefused(already_used=False)
+        return OpenState(key, record, provider, PublicKey(public_key), code_verifier)
 
 
 def waits_for(pending: PendingSignIn | None, state_key: str, now: datetime) -> bool:

@@ -115,7 +115,6 @@ TOOLS = (
         handler=complete_sign_in,
         read_only=False,
         failure="Failed to complete sign-in",
-        idempotent=True,
         open_world=False,
     ),
     Tool(

@@ -1,11 +1,11 @@
 """The toolset `work_items`: create and read Rally's stories and defects."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field
 
 from rally_mcp.rally.artifact_types import DEFECT, STORY, ArtifactType
-from rally_mcp.rally.client import Created
 from rally_mcp.rally.models import Artifact, Reference
 from rally_mcp.rally.rich_text import html_to_markdown, markdown_to_html
 from rally_mcp.tools.sanitize import capped, one_line, visible
@@ -140,8 +140,7 @@ async def create_rally_story(context: ToolContext, arguments: CreateRallyStory) 
         "PlanEstimate": arguments.points,
         "ScheduleState": "Defined",
     }
-    created = await context.rally.create(STORY, fields, arguments.project)
-    item, warnings = _created(context, STORY, created)
+    item, warnings = await _create(context, STORY, fields, arguments.project)
     facts = CreatedStory(
         success=True,
         message="Rally story created successfully",
@@ -161,8 +160,7 @@ async def create_rally_defect(context: ToolContext, arguments: CreateRallyDefect
         "PlanEstimate": arguments.points,
     }
     given = {name: value for name, value in fields.items() if value is not None}
-    created = await context.rally.create(DEFECT, given, arguments.project)
-    item, warnings = _created(context, DEFECT, created)
+    item, warnings = await _create(context, DEFECT, given, arguments.project)
     facts = CreatedDefect(
         success=True,
         message="Rally defect created successfully",
@@ -187,15 +185,19 @@ async def get_rally_issue(context: ToolContext, arguments: GetRallyIssue) -> Ans
     )
 
 
-def _created(
-    context: ToolContext, artifact_type: ArtifactType, created: Created
+async def _create(
+    context: ToolContext,
+    artifact_type: ArtifactType,
+    fields: Mapping[str, object],
+    project: str | None,
 ) -> tuple[CreatedItem, list[str]]:
+    created = await context.rally.create(artifact_type, fields, project)
     artifact = created.artifact
     item = CreatedItem(
         id=str(artifact.object_id),
         formatted_id=artifact.formatted_id,
         name=_line(artifact.name),
-        state=artifact.state if artifact_type is DEFECT else artifact.schedule_state,
+        state=_line(artifact.state or artifact.schedule_state),
         url=artifact_type.url(context.rally_url, artifact.object_id),
         project=_named(artifact.project),
     )
@@ -286,7 +288,7 @@ TOOLS = (
         handler=get_rally_issue,
         read_only=True,
         failure="Failed to get Rally issue",
-        user_texts=("description", "notes"),
+        user_texts=("name", "description", "notes"),
         idempotent=True,
     ),
 )

@@ -1,5 +1,7 @@
 """Request bodies: read whole, never more than 1 MiB."""
 
+import re
+
 from starlette.requests import Request
 from starlette.types import Message, Receive
 
@@ -12,7 +14,7 @@ LARGEST_BODY = 1024 * 1024
 async def read_body(request: Request) -> bytes:
     """Return the body. Raises RequestRefused (413) as soon as it is certain to be too large."""
     declared = request.headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > LARGEST_BODY:
+    if re.fullmatch(r"[0-9]{1,18}", declared) and int(declared) > LARGEST_BODY:
         raise _too_large()
     body = bytearray()
     async for chunk in request.stream():

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rally_mcp import logs
@@ -17,6 +18,19 @@ from rally_mcp.web.responses import INTERNAL_ERROR, RequestRefused
 
 ErrorAnswer = Callable[[Request, RallyMcpError, str], Response]
 """Renders an error: (request, error, correlation id) -> answer."""
+
+
+def routed(routes: list[Route]) -> ASGIApp:
+    """Return the routes as an application that redirects nowhere by itself.
+
+    A redirect to the path with or without a slash would be built from the Host header.
+    """
+
+    async def nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
+        del scope, receive, send
+        raise HTTPException(404)
+
+    return Router(routes, redirect_slashes=False, default=nothing_here)
 
 
 def boundary(app: ASGIApp, error_answer: ErrorAnswer) -> ASGIApp:
@@ -36,7 +50,7 @@ def boundary(app: ASGIApp, error_answer: ErrorAnswer) -> ASGIApp:
             try:
                 await app(scope, receive, watched)
             except Exception as raised:  # noqa: BLE001 the edge: nothing gets past it
-                error = _known(raised, correlation_id)
+                error = known(raised, correlation_id)
                 if not started:
                     answer = error_answer(request, error, correlation_id)
                     await answer(scope, receive, send)
@@ -44,8 +58,8 @@ def boundary(app: ASGIApp, error_answer: ErrorAnswer) -> ASGIApp:
     return bounded
 
 
-def _known(raised: Exception, correlation_id: str) -> RallyMcpError:
-    """Return an error of the tree for whatever was raised, and log what a person must look at."""
+def known(raised: Exception, correlation_id: str | None = None) -> RallyMcpError:
+    """Return the error to show for whatever was raised, and log what an operator must look at."""
     if isinstance(raised, HTTPException):
         return _refused(raised)
     if isinstance(raised, RallyMcpError) and not isinstance(raised, ConfigurationError):

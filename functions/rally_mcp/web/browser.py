@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,12 +24,11 @@ from rally_mcp.web.responses import (
 if TYPE_CHECKING:
     from rally_mcp.sign_in.completion import SignedIn
 
-ANY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-"""Every method reaches the handler, which refuses with one sentence what it does not take."""
-
 _PAGES = Path(__file__).parent / "pages"
 _STYLE = (_PAGES / "style.css").read_text(encoding="utf-8")
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+
+_STATE = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 _templates = Environment(
     loader=FileSystemLoader(_PAGES), autoescape=True, undefined=StrictUndefined
@@ -72,13 +72,20 @@ def get_only(request: Request) -> None:
         raise method_not_allowed("GET")
 
 
-def refuse_duplicates(request: Request) -> None:
-    """Refuse a parameter that comes twice (RFC 6749 §3.1)."""
-    names = [name for name, _ in request.query_params.multi_items()]
-    if len(names) != len(set(names)):
+def parameters(request: Request) -> dict[str, str]:
+    """Return the query's parameters; one that comes twice is refused (RFC 6749 §3.1)."""
+    pairs = request.query_params.multi_items()
+    if len(pairs) != len(dict(pairs)):
         raise RequestRefused(
             400, "Duplicate parameter", "Open the link exactly as the chat shows it."
         )
+    return dict(pairs)
+
+
+def check_state(state: str) -> None:
+    """Refuse what cannot be a state before anything is looked up."""
+    if not _STATE.fullmatch(state):
+        raise StateRefused(already_used=False)
 
 
 def signed_in(outcome: "SignedIn") -> Response:

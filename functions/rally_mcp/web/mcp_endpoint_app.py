@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route, Router
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from rally_mcp import bootstrap
@@ -13,9 +13,10 @@ from rally_mcp.errors import RallyMcpError
 from rally_mcp.settings import Function
 from rally_mcp.tools.catalogue import offered
 from rally_mcp.web import openapi
-from rally_mcp.web.boundary import boundary
+from rally_mcp.web.boundary import boundary, routed
 from rally_mcp.web.mcp_protocol import McpProtocol, NotJson
 from rally_mcp.web.responses import (
+    ANY_METHOD,
     RequestRefused,
     health,
     json_answer,
@@ -24,7 +25,6 @@ from rally_mcp.web.responses import (
 )
 from rally_mcp.web.rest import RestApi
 
-_ANY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _PARSE_ERROR, _INVALID_REQUEST = -32700, -32600
 """JSON-RPC's codes for what is refused before MCP reads it."""
 
@@ -46,15 +46,15 @@ def create(base: Foundations) -> ASGIApp:
         _get_only(request)
         return health(Function.MCP_ENDPOINT)
 
-    routes = Router(
+    routes = routed(
         [
             Route("/mcp", protocol),
             Route("/", protocol),
-            Route("/tools", rest.list_tools, methods=_ANY_METHOD),
-            Route("/tools/{tool}", rest.call_tool, methods=_ANY_METHOD),
-            Route("/openapi.json", describe, methods=_ANY_METHOD),
-            Route("/health", answer_health, methods=_ANY_METHOD),
-            Route("/mcp/health", answer_health, methods=_ANY_METHOD),
+            Route("/tools", rest.list_tools, methods=ANY_METHOD),
+            Route("/tools/{tool}", rest.call_tool, methods=ANY_METHOD),
+            Route("/openapi.json", describe, methods=ANY_METHOD),
+            Route("/health", answer_health, methods=ANY_METHOD),
+            Route("/mcp/health", answer_health, methods=ANY_METHOD),
         ]
     )
     return boundary(routes, _error_answer)

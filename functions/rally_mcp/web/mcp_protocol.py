@@ -19,16 +19,16 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from rally_mcp import __version__, logs
+from rally_mcp import __version__
 from rally_mcp.bootstrap import McpEndpoint
-from rally_mcp.errors import RallyMcpError
 from rally_mcp.sign_in.principal import Principal
 from rally_mcp.tools.results import tool_error, tool_result
 from rally_mcp.tools.toolset import Tool
 from rally_mcp.web.body import LARGEST_BODY, read_body, replayed
+from rally_mcp.web.boundary import known
 from rally_mcp.web.credential import authenticate
 from rally_mcp.web.own_origin import OwnOrigin
-from rally_mcp.web.responses import INTERNAL_ERROR, RequestRefused, method_not_allowed
+from rally_mcp.web.responses import RequestRefused, method_not_allowed
 from rally_mcp.web.tool_calls import tool_context
 
 INSTRUCTIONS = (
@@ -128,17 +128,14 @@ class McpProtocol:
     ) -> types.CallToolResult:
         tool = self._tools.get(params.name)
         if tool is None:
-            known = ", ".join(self._tools)
-            raise MCPError(types.INVALID_PARAMS, f"There is no such tool. Known tools: {known}.")
+            names = ", ".join(self._tools)
+            raise MCPError(types.INVALID_PARAMS, f"There is no such tool. Known tools: {names}.")
         principal = _principal(context)
         try:
             arguments = params.arguments or {}
             return tool_result(await tool.run(tool_context(self._services, principal), arguments))
-        except RallyMcpError as error:
-            return tool_error(tool, error)
-        except Exception as error:  # noqa: BLE001 the edge: its text must not reach a model
-            logs.exception("unexpected failure", error, tool=tool.name)
-            return tool_error(tool, RequestRefused(500, "Internal Server Error", INTERNAL_ERROR))
+        except Exception as raised:  # noqa: BLE001 the edge: unknown text must not reach a model
+            return tool_error(tool, known(raised))
 
 
 def _check_message(body: bytes) -> None:

@@ -1,23 +1,19 @@
 """oauth_callback: takes the upstream's answer, exchanges the code, tells the person what next."""
 
-import re
-
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route, Router
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from rally_mcp import bootstrap
 from rally_mcp.bootstrap import Foundations
 from rally_mcp.errors import UpstreamRejected
 from rally_mcp.settings import Function
-from rally_mcp.sign_in.states import StateRefused
 from rally_mcp.web import browser
-from rally_mcp.web.boundary import boundary
-from rally_mcp.web.responses import RequestRefused, health
+from rally_mcp.web.boundary import boundary, routed
+from rally_mcp.web.responses import ANY_METHOD, RequestRefused, health
 
-_STATE = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _LONGEST_CODE = 4096
 """Characters of an authorization code. Rally's have 40; RFC 6749 sets no bound."""
 
@@ -30,16 +26,15 @@ def create(base: Foundations) -> ASGIApp:
         if not request.url.path.endswith("/callback"):
             raise HTTPException(404)
         browser.get_only(request)
-        browser.refuse_duplicates(request)
-        state, code, error = (request.query_params.get(n, "") for n in ("state", "code", "error"))
+        parameters = browser.parameters(request)
+        state, code, error = (parameters.get(name, "") for name in ("state", "code", "error"))
         if not state or not (code or error) or len(code) > _LONGEST_CODE:
             raise RequestRefused(
                 400,
                 "Missing authorization code or state parameter",
                 "Start again from the chat: repeat your request and open the new link.",
             )
-        if not _STATE.fullmatch(state):
-            raise StateRefused(already_used=False)
+        browser.check_state(state)
         if error:
             declined = error == "access_denied"
             upstream = await services.completion.abandon(state, declined=declined)
@@ -53,11 +48,11 @@ def create(base: Foundations) -> ASGIApp:
         browser.get_only(request)
         return health(Function.OAUTH_CALLBACK)
 
-    routes = Router(
+    routes = routed(
         [
-            Route("/health", answer_health, methods=browser.ANY_METHOD),
-            Route("/callback/health", answer_health, methods=browser.ANY_METHOD),
-            Route("/{path:path}", callback, methods=browser.ANY_METHOD),
+            Route("/health", answer_health, methods=ANY_METHOD),
+            Route("/callback/health", answer_health, methods=ANY_METHOD),
+            Route("/{path:path}", callback, methods=ANY_METHOD),
         ]
     )
     return boundary(routes, browser.error_answer)

@@ -17,6 +17,7 @@ from rally_mcp.tools.catalogue import REST_ALIASES
 from rally_mcp.tools.results import message_of, sign_in_members
 from rally_mcp.tools.toolset import Answer, Tool
 from rally_mcp.web.body import read_body
+from rally_mcp.web.boundary import known
 from rally_mcp.web.credential import authenticate
 from rally_mcp.web.own_origin import OwnOrigin
 from rally_mcp.web.responses import RequestRefused, json_answer, json_error, method_not_allowed
@@ -53,8 +54,9 @@ class RestApi:
             return json_answer(sign_in_members(error.prompt, error.prompt.auth_url), 401)
         except RequestRefused:
             raise
-        except RallyMcpError as error:
-            return json_error(error, tool.failure, message_of(error))
+        except RallyMcpError as raised:
+            shown = known(raised)
+            return json_error(shown, tool.failure, message_of(shown))
         return json_answer(_members(answer))
 
     def _tool(self, named: str) -> Tool[Any]:
