@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -86,10 +87,18 @@ _NO_FIRESTORE = (
 )
 
 
+def _busy_port(first: int) -> int | None:
+    """Return a port that something else listens on: it would answer in a function's place."""
+    for port in (first, first + 1, first + 2, first + SIMULATOR_OFFSET):
+        try:
+            socket.create_server((_HOST, port)).close()
+        except OSError:
+            return port
+    return None
+
+
 def _can_reach_firestore() -> bool:
-    return bool(
-        os.environ.get("FIRESTORE_EMULATOR_HOST") or os.environ.get("GOOGLE_CLOUD_PROJECT")
-    )
+    return bool(os.environ.get("FIRESTORE_EMULATOR_HOST") or os.environ.get("GOOGLE_CLOUD_PROJECT"))
 
 
 class _Stopped(Exception):
@@ -103,6 +112,9 @@ def run(options: Options) -> int:
     if options.storage == "firestore" and not _can_reach_firestore():
         print(_NO_FIRESTORE, file=sys.stderr)
         return 1
+    if busy := _busy_port(options.port):
+        print(f"rally-mcp dev: port {busy} is in use; choose others with --port.", file=sys.stderr)
+        return 1
     options.data.mkdir(parents=True, exist_ok=True)
     addresses = Addresses.from_port(options.port)
     client_secret = secrets.token_hex(24)
@@ -111,8 +123,7 @@ def run(options: Options) -> int:
         with _processes(commands, _environment(options, addresses, client_secret)) as started:
             if not _wait(addresses, started):
                 print(
-                    "rally-mcp dev: a process ended or did not answer; its own words stand above. "
-                    f"Is port {options.port}, or one of the next ten, in use?",
+                    "rally-mcp dev: a process ended or did not answer; its own words stand above.",
                     file=sys.stderr,
                 )
                 return 1

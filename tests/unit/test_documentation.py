@@ -117,7 +117,7 @@ def test_the_storage_page_names_every_field_of_every_record_and_no_other() -> No
 def test_the_examples_on_the_storage_page_are_records() -> None:
     page = text_of(DOCS / "storage-schema.md")
     examples = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL)]
-    states = [example for example in examples if "code_verifier" in example]
+    states = [example for example in examples if "sealed" in example]
     principals = [example for example in examples if "public_key" in example]
 
     assert states

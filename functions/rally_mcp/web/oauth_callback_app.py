@@ -1,6 +1,5 @@
 """oauth_callback: takes the upstream's answer, exchanges the code, tells the person what next."""
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -24,7 +23,7 @@ def create(base: Foundations) -> ASGIApp:
 
     async def callback(request: Request) -> Response:
         if not request.url.path.endswith("/callback"):
-            raise HTTPException(404)
+            raise RequestRefused(404, "Not Found", "There is nothing at this path.")
         browser.get_only(request)
         parameters = browser.parameters(request)
         state, code, error = (parameters.get(name, "") for name in ("state", "code", "error"))
