@@ -16,8 +16,8 @@ LONGEST_WORDS = 600
 """Characters: what is wrong, and at most the list of what would be right."""
 
 _INTERNALS = re.compile(
-    r"Traceback|site-packages|File \"|\.py\b| object at 0x|<class |<function |[a-z]Error\b|"
-    r"pydantic|starlette|sqlite|httpx"
+    r"Traceback|site-packages|File \"|\.py\b| object at 0x|<class |<function |"
+    r"\b[A-Z]\w+Error\b|pydantic|starlette|sqlite|httpx"
 )
 
 _TIMES = int(os.environ.get("BAD_INPUT_TIMES", "1"))

@@ -4,10 +4,9 @@ BAD_INPUT_TIMES=50 in the environment tries fifty times as many inputs.
 """
 
 import json
-import string
 import uuid
 from collections.abc import Callable
-from urllib.parse import parse_qs, quote_from_bytes, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -15,6 +14,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.conformance.refusals import Everything, assert_refused, inputs, words
+from tests.conformance.strategies import (
+    MEBIBYTE,
+    accepted,
+    almost_codes,
+    almost_ids,
+    bodies,
+    header_values,
+    long_header_values,
+    paths,
+    queries,
+    segments,
+    texts,
+)
 from tests.fixtures.deployment import AUTH_ORIGIN, CALLBACK_ORIGIN, MCP_ORIGIN, Deployment
 from tests.fixtures.log_lines import written_log
 from tests.fixtures.raw_http import ServedDeployment, served
@@ -39,64 +51,12 @@ PATHS = [
     (CALLBACK_ORIGIN, "/health", "GET"),
     (CALLBACK_ORIGIN, "/callback/health", "GET"),
 ]
+OTHER_HEADERS = [
+    *(b"host", b"origin", b"accept", b"accept-language", b"cookie", b"authorization", b"range"),
+    *(b"content-type", b"content-length", b"content-encoding", b"transfer-encoding"),
+    *(b"x-forwarded-for", b"x-cloud-trace-context", b"traceparent"),
+]
 BROWSER_PATHS = [(AUTH_ORIGIN, b"/auth"), (CALLBACK_ORIGIN, b"/callback")]
-MEGABYTE = 1024 * 1024
-
-# Servers hand on no line ends and no NUL: they end a header, or the connection.
-values = st.binary(max_size=200).filter(lambda value: not set(value) & set(b"\r\n\0"))
-long_values = st.integers(200, 10_000).map(lambda length: b"x" * length)
-accepts = st.sampled_from([b"text/html", b"application/json"])
-plain = "".join(sorted(set(string.printable) - set(string.whitespace) - set("?#")))
-segments = st.one_of(
-    st.text(max_size=20).map(lambda text: quote_from_bytes(text.encode())),
-    st.binary(max_size=20).map(quote_from_bytes),
-    st.text(plain, max_size=20),
-    st.sampled_from(["..", ".", "%2e%2e", "%2F", "%00", "%", "%zz", "%C0%AF", "", "a" * 9000]),
-).map(str.encode)
-paths = st.lists(segments, max_size=4).map(b"/".join)
-pieces = st.one_of(segments, st.sampled_from([b"=", b"&", b"state", b"code", b"error", b"+", b";"]))
-names = st.sampled_from([b"state", b"code", b"error", b"code_challenge", b"code_challenge_method"])
-pairs = st.tuples(names, segments).map(b"=".join)
-queries = st.one_of(st.lists(pieces).map(b"".join), st.lists(pairs, max_size=6).map(b"&".join))
-numbers = ["1e999", "-1e999", "NaN", "-Infinity", "9" * 5000, "1." + "0" * 5000, "01", "0x1"]
-documents = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=9),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner),
-    max_leaves=5,
-)
-arguments = st.fixed_dictionaries(
-    {},
-    optional={
-        name: documents
-        for name in ("title", "description", "points", "project", "code", "formatted_id", "\ud800")
-    },
-)
-bodies = st.one_of(
-    st.binary(max_size=50),
-    documents.map(json.dumps).map(str.encode),
-    arguments.map(json.dumps).map(str.encode),
-    st.sampled_from(numbers).map(lambda number: b'{"title": "x", "points": %s}' % number.encode()),
-    st.tuples(st.sampled_from(["[", '{"title":', '{"title":[']), st.integers(1, 100_000)).map(
-        lambda nested: (nested[0] * nested[1])[:MEGABYTE].encode()
-    ),
-    st.sampled_from(
-        [
-            b'{"title": "a", "title": 5}',
-            b'\xef\xbb\xbf{"title": 5}',
-            b'{"title": "\\ud800"}',
-            b'{"title": "\xff"}',
-            b'{"title": "\xed\xa0\x80"}',
-            '{"title": 5}'.encode("utf-16"),
-            b'{"title": "x"} {}',
-            b"\x00",
-        ]
-    ),
-)
-texts = st.text(st.characters(), min_size=1, max_size=30)
-almost_ids = st.tuples(st.sampled_from(["US", "DE", "TA", "us", "XX"]), st.integers(10_000)).map(
-    lambda parts: f"{parts[0]}{parts[1]}"
-)
-almost_codes = st.text("0Oo1lLiIuUZz9 -ßıſ\uff10", min_size=8, max_size=9)
 
 
 @pytest.fixture
@@ -113,7 +73,7 @@ async def ann(everything: ServedDeployment) -> list[tuple[bytes, bytes]]:
 
 @pytest.mark.parametrize("path", ["/tools/get_rally_user", "/mcp", "/tools"])
 @inputs(50)
-@given(value=st.one_of(values, long_values))
+@given(value=header_values | long_header_values)
 @example(value=b"${" + b"a" * 9000)
 @example(value=b"%" + b"a" * 9000)
 async def test_no_session_id_makes_a_function_fail(everything, path, value):
@@ -133,9 +93,11 @@ async def test_no_session_id_makes_a_function_fail(everything, path, value):
     start=st.sampled_from([b"/", b"/tools/", b"/mcp/", b"/auth/", b"/callback/", b"//evil.test/"]),
     path=paths,
     query=queries,
-    accept=accepts,
+    accept=accepted,
 )
-async def test_no_path_makes_a_function_fail(everything, origin, method, start, path, query, accept):
+async def test_no_path_makes_a_function_fail(
+    everything, origin, method, start, path, query, accept
+):
     before = await Everything.of(everything)
     headers = [(b"session-id", str(uuid.uuid4()).encode()), (b"accept", accept)]
 
@@ -162,12 +124,8 @@ async def test_every_other_method_is_refused_with_those_that_are_allowed(
 @inputs(150)
 @given(
     headers=st.dictionaries(
-        st.sampled_from(
-            [b"host", b"origin", b"accept", b"content-type", b"content-length", b"cookie"]
-            + [b"authorization", b"x-forwarded-for", b"traceparent", b"content-encoding"]
-            + [b"x-cloud-trace-context", b"transfer-encoding", b"accept-language", b"range"]
-        ),
-        values | long_values,
+        st.sampled_from(OTHER_HEADERS),
+        header_values | long_header_values,
     )
 )
 @example(headers={b"content-length": b"\xb2"})
@@ -254,7 +212,7 @@ async def test_no_confirmation_code_makes_the_sign_in_fail(deployment, code):
 
 @pytest.mark.parametrize(("origin", "path"), BROWSER_PATHS)
 @inputs(100)
-@given(query=queries, accept=accepts)
+@given(query=queries, accept=accepted)
 async def test_no_query_makes_a_browser_function_fail(everything, origin, path, query, accept):
     before = await Everything.of(everything)
 
@@ -265,7 +223,7 @@ async def test_no_query_makes_a_browser_function_fail(everything, origin, path, 
 
 
 @inputs(100)
-@given(challenge=segments, method=segments, accept=accepts)
+@given(challenge=segments, method=segments, accept=accepted)
 async def test_no_challenge_but_the_own_one_leads_to_rally(everything, challenge, method, accept):
     chat = everything.caller()
     state = parse_qs(urlsplit(await chat.auth_url()).query)["state"][0].encode()
@@ -282,10 +240,10 @@ async def test_no_challenge_but_the_own_one_leads_to_rally(everything, challenge
 @pytest.mark.parametrize(
     ("chunks", "headers"),
     [
-        ([b" " * (MEGABYTE + 1)], []),
-        ([b" " * (MEGABYTE + 1)], [(b"content-length", b"2")]),
+        ([b" " * (MEBIBYTE + 1)], []),
+        ([b" " * (MEBIBYTE + 1)], [(b"content-length", b"2")]),
         ([b" " * 1024] * 1025, []),
-        ([b"{}"], [(b"content-length", str(MEGABYTE + 1).encode())]),
+        ([b"{}"], [(b"content-length", str(MEBIBYTE + 1).encode())]),
     ],
     ids=["in one piece", "declared as small", "in chunks", "declared only"],
 )
@@ -297,7 +255,7 @@ async def test_more_than_one_mebibyte_is_too_large(everything, ann, path, chunks
 
 
 async def test_one_mebibyte_is_not_too_large(everything, ann):
-    body = b"{}".ljust(MEGABYTE)
+    body = b"{}".ljust(MEBIBYTE)
 
     answers = [
         await everything.send("POST", b"/tools/get_rally_user", ann, sent)

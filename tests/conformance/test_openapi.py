@@ -63,9 +63,7 @@ async def test_no_schema_refers_to_what_is_not_there(described):
 
 
 async def test_every_operation_needs_the_session_id_and_says_what_its_errors_are(described):
-    operations = [
-        operation for path in described["paths"].values() for operation in path.values()
-    ]
+    operations = [operation for path in described["paths"].values() for operation in path.values()]
 
     assert described["security"] == [{"sessionId": []}]
     assert described["components"]["securitySchemes"]["sessionId"]["name"] == "Session-ID"

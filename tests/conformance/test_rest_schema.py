@@ -13,7 +13,7 @@ from schemathesis.specs.openapi.checks import ignored_auth, positive_data_accept
 
 from rally_mcp.tools.catalogue import offered
 from rally_mcp.web.openapi import document
-from tests.conformance.refusals import Everything, assert_refused, inputs
+from tests.conformance.refusals import assert_refused, inputs
 from tests.fixtures.deployment import MCP_ORIGIN, Deployment
 from tests.fixtures.raw_http import ServedDeployment, served
 from tests.fixtures.signed_in import WITHOUT_CODE, signed_in

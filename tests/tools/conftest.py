@@ -1,4 +1,4 @@
-"""A deployment on the wire, and Ann's chat there."""
+"""Ann's chat, on a deployment as it is and on one whose line to Rally a test may disturb."""
 
 from collections.abc import Callable
 
@@ -10,15 +10,25 @@ from tests.fixtures.signed_in import WITHOUT_CODE, signed_in
 
 
 @pytest.fixture
-def deployment(deploy: Callable[..., Deployment]) -> WiredDeployment:
-    return wired(deploy(**WITHOUT_CODE))
+def deployment(deploy: Callable[..., Deployment]) -> Deployment:
+    return deploy(**WITHOUT_CODE)
 
 
 @pytest.fixture
-def wire(deployment: WiredDeployment) -> Wire:
-    return deployment.wire
-
-
-@pytest.fixture
-async def ann(deployment: WiredDeployment) -> Caller:
+async def ann(deployment: Deployment) -> Caller:
     return await signed_in(deployment, "ann")
+
+
+@pytest.fixture
+def wired_deployment(deployment: Deployment) -> WiredDeployment:
+    return wired(deployment)
+
+
+@pytest.fixture
+def wire(wired_deployment: WiredDeployment) -> Wire:
+    return wired_deployment.wire
+
+
+@pytest.fixture
+async def wired_ann(wired_deployment: WiredDeployment) -> Caller:
+    return await signed_in(wired_deployment, "ann")

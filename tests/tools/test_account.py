@@ -31,51 +31,51 @@ async def test_the_user_comes_with_default_workspace_and_project(ann, rally):
     assert len(rally.stats.requests) == 1
 
 
-async def test_a_profile_that_comes_as_a_reference_is_read(ann, wire, rally):
-    whole = (await ann.call("get_rally_user")).json()
+async def test_a_profile_that_comes_as_a_reference_is_read(wired_ann, wire, rally):
+    whole = (await wired_ann.call("get_rally_user")).json()
     wire.disturb("GET", USER, rewrites(by_reference))
     rally.stats.clear()
 
-    answer = await ann.call("get_rally_user")
+    answer = await wired_ann.call("get_rally_user")
 
     assert answer.json() == whole
     assert rally.stats.wsapi_requests == {"GET User": 1, "GET UserProfile": 1}
 
 
-async def test_a_user_who_comes_as_a_query_result_is_read_too(ann, wire):
+async def test_a_user_who_comes_as_a_query_result_is_read_too(wired_ann, wire):
     found = {"ObjectID": 7, "UserName": "ann@example.com", "UserProfile": {}}
     wire.disturb("GET", USER, answers({"QueryResult": {"Results": [found]}}))
 
-    answer = await ann.call("get_rally_user")
+    answer = await wired_ann.call("get_rally_user")
 
     assert answer.json()["id"] == "7"
     assert answer.json()["default_project"] == ""
 
 
 @pytest.mark.parametrize("name", ["DisplayName", "EmailAddress", "UserProfile"])
-async def test_what_rally_does_not_tell_of_a_user_is_empty(ann, wire, name):
+async def test_what_rally_does_not_tell_of_a_user_is_empty(wired_ann, wire, name):
     wire.disturb("GET", USER, rewrites(lambda user: user.update({name: None})))
 
-    answer = await ann.call("get_rally_user")
+    answer = await wired_ann.call("get_rally_user")
 
     assert answer.status_code == 200
     assert answer.json()["user_name"] == "ann@example.com"
 
 
-async def test_a_user_without_an_id_is_a_502(ann, wire):
+async def test_a_user_without_an_id_is_a_502(wired_ann, wire):
     wire.disturb("GET", USER, answers({"User": {"UserName": "ann@example.com"}}))
 
-    answer = await ann.call("get_rally_user")
+    answer = await wired_ann.call("get_rally_user")
 
     assert answer.status_code == 502
     assert answer.json()["error"] == "Failed to get Rally user"
 
 
-async def test_a_users_names_are_clean_lines(ann, wire):
+async def test_a_users_names_are_clean_lines(wired_ann, wire):
     strange = "Ann\u202e\n\u200bArcher" + "x" * 600
     wire.disturb("GET", USER, rewrites(lambda user: user.update(DisplayName=strange)))
 
-    name = (await ann.call("get_rally_user")).json()["display_name"]
+    name = (await wired_ann.call("get_rally_user")).json()["display_name"]
 
     assert name.startswith("Ann Archerxxx")
     assert len(name) == 256

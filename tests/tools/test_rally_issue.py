@@ -128,21 +128,21 @@ async def test_another_tenants_artifact_of_that_number_stays_unseen(deployment, 
     assert beyond.status_code == 404
 
 
-async def test_a_prefix_that_two_types_share_finds_the_exact_number_alone(ann, wire):
+async def test_a_prefix_that_two_types_share_finds_the_exact_number_alone(wired_ann, wire):
     other = {"ObjectID": 7, "FormattedID": "S1", "Name": "Somebody else's"}
     found = answers({"QueryResult": {"Results": [other]}})
     wire.disturb("GET", f"{WSAPI}/hierarchicalrequirement", found)
 
-    answer = await ann.call("get_rally_issue", formatted_id="US1")
+    answer = await wired_ann.call("get_rally_issue", formatted_id="US1")
 
     assert answer.status_code == 404
 
 
-async def test_a_reference_without_a_name_is_shown_as_empty(ann, wire):
+async def test_a_reference_without_a_name_is_shown_as_empty(wired_ann, wire):
     unnamed = rewrites(lambda found: found["Results"][0]["Owner"].update(_refObjectName=None))
     wire.disturb("GET", f"{WSAPI}/hierarchicalrequirement", unnamed)
 
-    answer = await ann.call("get_rally_issue", formatted_id="US1")
+    answer = await wired_ann.call("get_rally_issue", formatted_id="US1")
 
     assert answer.status_code == 200
     assert answer.json()["owner"] == ""

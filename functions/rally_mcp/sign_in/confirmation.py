@@ -16,9 +16,6 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = 8
 """Characters: 40 bits, against which five tries are nothing."""
 
-LONGEST_INPUT = 64
-"""Characters a person may type, with spaces and dashes, before it is certainly not a code."""
-
 _READ_AS = str.maketrans({"O": "0", "I": "1", "L": "1", "-": "", " ": ""})
 
 

@@ -10,6 +10,9 @@ from rally_mcp.errors import InvalidInput
 
 _UUID_SHAPE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _BASE64URL_128_BITS = re.compile(r"[A-Za-z0-9_-]{22,128}")
+_WORDS = re.compile(r"[a-z_-]+|[A-Z_-]+")
+"""Placeholders that nobody replaced; random base64url mixes cases or has digits."""
+
 _UNEXPANDED = re.compile(r"\$\{?[A-Za-z_][\w:-]*\}?|%\w+%")
 
 _FEWEST_DISTINCT_PAIRS = 0.6
@@ -66,7 +69,7 @@ def _is_unguessable(session_id: str) -> bool:
         parsed = uuid.UUID(session_id)
         if parsed.version != 4 or session_id in _PRINTED_IN_DOCUMENTATION:  # noqa: PLR2004 RFC 9562 §5.4
             return False
-    elif not _BASE64URL_128_BITS.fullmatch(session_id):
+    elif not _BASE64URL_128_BITS.fullmatch(session_id) or _WORDS.fullmatch(session_id):
         return False
     characters = session_id.replace("-", "")
     pairs = list(pairwise(characters))
