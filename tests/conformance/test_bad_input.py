@@ -66,9 +66,13 @@ async def everything(deploy: Callable[..., Deployment]) -> ServedDeployment:
 
 @pytest.fixture
 async def ann(everything: ServedDeployment) -> list[tuple[bytes, bytes]]:
-    """The credential of a chat that is signed in."""
+    """The headers of a chat that is signed in."""
     chat = await signed_in(everything)
-    return [(b"session-id", chat.session_id.encode())]
+    return [
+        (b"session-id", chat.session_id.encode()),
+        (b"content-type", b"application/json"),
+        (b"accept", b"application/json"),
+    ]
 
 
 @pytest.mark.parametrize("path", ["/tools/get_rally_user", "/mcp", "/tools"])
@@ -92,18 +96,15 @@ async def test_no_session_id_makes_a_function_fail(everything, path, value):
     method=st.sampled_from(sorted(METHODS - {"HEAD"})),
     start=st.sampled_from([b"/", b"/tools/", b"/mcp/", b"/auth/", b"/callback/", b"//evil.test/"]),
     path=paths,
-    query=queries,
+    host=st.sampled_from([b"127.0.0.1:8080", b"[", b"evil.test/callback?", b""]),
     accept=accepted,
 )
-async def test_no_path_makes_a_function_fail(
-    everything, origin, method, start, path, query, accept
-):
+async def test_no_path_makes_a_function_fail(everything, origin, method, start, path, host, accept):
     before = await Everything.of(everything)
-    headers = [(b"session-id", str(uuid.uuid4()).encode()), (b"accept", accept)]
+    session_id = (b"session-id", str(uuid.uuid4()).encode())
+    headers = [session_id, (b"host", host), (b"accept", accept)]
 
-    answer = await everything.send(
-        method, b"%s%s?%s" % (start, path, query), headers, b'{"x": 1}', origin=origin
-    )
+    answer = await everything.send(method, start + path, headers, b'{"x": 1}', origin=origin)
 
     assert_refused(answer)
     assert await Everything.of(everything) == before

@@ -17,6 +17,7 @@ from tests.fixtures.rally_wire import (
     WiredDeployment,
     answers,
     fails,
+    loses_answer,
     wired,
 )
 from tests.fixtures.signed_in import WITHOUT_CODE, sign_in, signed_in
@@ -175,6 +176,32 @@ async def test_a_refresh_that_fails_keeps_the_sign_in(ann, wire, rally, clock, e
     assert "html" not in answer.text
     assert after.status_code == 200
     assert rally.stats.refreshes == 1
+
+
+@pytest.mark.parametrize(
+    ("rally", "expected"),
+    [({"rotate_refresh_tokens": True}, 401), ({"rotate_refresh_tokens": False}, 200)],
+    indirect=["rally"],
+    ids=["rotates", "does not"],
+)
+async def test_a_lost_answer_costs_the_sign_in_only_where_rally_rotates(ann, wire, clock, expected):
+    wire.disturb("POST", TOKEN, loses_answer(httpx.ReadTimeout))
+    clock.advance(days=1)
+
+    lost = await ann.call("get_rally_user")
+    after = await ann.call("get_rally_user")
+
+    assert lost.status_code == 504
+    assert after.status_code == expected
+
+
+async def test_a_token_is_not_refreshed_before_its_last_minute(ann, rally, clock):
+    clock.advance(days=1, seconds=-61)
+
+    answer = await ann.call("get_rally_user")
+
+    assert answer.status_code == 200
+    assert rally.stats.refreshes == 0
 
 
 @pytest.mark.parametrize(

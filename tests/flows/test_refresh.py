@@ -24,7 +24,6 @@ from tests.fixtures.rally_wire import (
     WiredDeployment,
     fails,
     holds,
-    loses_answer,
     wired,
 )
 from tests.fixtures.signed_in import WITHOUT_CODE, sign_in, signed_in
@@ -35,10 +34,9 @@ ENDED = "The upstream ended the last sign-in."
 
 
 @pytest.fixture
-def rally(clock, request) -> RallySimulator:
+def rally(clock) -> RallySimulator:
     client = RegisteredClient(CLIENT_ID, "correct horse", (CALLBACK_URL,))
-    rotates = getattr(request, "param", True)
-    return RallySimulator(clock=clock, clients=[client], rotate_refresh_tokens=rotates)
+    return RallySimulator(clock=clock, clients=[client], rotate_refresh_tokens=True)
 
 
 @pytest.fixture
@@ -76,9 +74,15 @@ def expired(ann: Caller, clock) -> None:
     clock.advance(days=1)
 
 
+async def ask(chat: Caller) -> httpx.Response:
+    """Call a tool that needs Rally; it may wait for a refresh, for 5 s at most."""
+    async with asyncio.timeout(5):
+        return await chat.call("get_rally_user")
+
+
 def begin(chat: Caller) -> asyncio.Task[httpx.Response]:
     """Call a tool that needs Rally, and go on at once."""
-    return asyncio.create_task(chat.call("get_rally_user"))
+    return asyncio.create_task(ask(chat))
 
 
 async def refreshing(wire: Wire, count: int = 1) -> None:
@@ -124,7 +128,7 @@ async def test_nobody_waits_for_a_refresh_ahead_of_time(ann, elsewhere, wire, ra
 
     refresher = begin(ann)
     await refreshing(wire)
-    meanwhile = [await chat.call("get_rally_user") for chat in (ann, elsewhere)]
+    meanwhile = [await ask(chat) for chat in (ann, elsewhere)]
     released.set()
     answer = await refresher
 
@@ -137,18 +141,9 @@ async def test_a_refresh_ahead_of_time_that_fails_harms_no_call(ann, wire, clock
     clock.advance(days=1, seconds=-30)
     wire.disturb("POST", TOKEN, fails(httpx.ReadTimeout))
 
-    answer = await ann.call("get_rally_user")
+    answer = await ask(ann)
 
     assert answer.status_code == 200
-
-
-async def test_a_token_in_use_is_refreshed_no_earlier_than_it_must(ann, rally, clock):
-    clock.advance(days=1, seconds=-61)
-
-    answer = await ann.call("get_rally_user")
-
-    assert answer.status_code == 200
-    assert rally.stats.refreshes == 0
 
 
 @pytest.mark.usefixtures("expired")
@@ -163,7 +158,7 @@ async def test_others_take_over_from_an_instance_that_was_killed_before_it_reach
     was_waiting = not waiting.done()
     refreshes_until_then = rally.stats.refreshes
     clock.advance(seconds=LEASE_SECONDS)
-    answer = await asyncio.wait_for(waiting, 5)
+    answer = await waiting
 
     assert was_waiting
     assert refreshes_until_then == 0
@@ -187,28 +182,14 @@ async def test_rotated_tokens_that_died_with_their_instance_cost_a_new_sign_in(
     await _killed(begin(ann), carried_out.wait())
     clock.advance(seconds=LEASE_SECONDS)
 
-    refused = await elsewhere.call("get_rally_user")
+    refused = await ask(elsewhere)
     await sign_in(ann)
-    answer = await elsewhere.call("get_rally_user")
+    answer = await ask(elsewhere)
 
     assert refused.status_code == 401
     assert refused.json()["error_description"].startswith(ENDED)
     assert answer.status_code == 200
     assert rally.stats.refused_token_requests == 1
-
-
-@pytest.mark.usefixtures("expired")
-@pytest.mark.parametrize(
-    ("rally", "expected"), [(True, 401), (False, 200)], indirect=["rally"], ids=["rotates", "not"]
-)
-async def test_a_lost_answer_costs_the_sign_in_only_where_rally_rotates(ann, wire, expected):
-    wire.disturb("POST", TOKEN, loses_answer(httpx.ReadTimeout))
-
-    lost = await ann.call("get_rally_user")
-    after = await ann.call("get_rally_user")
-
-    assert lost.status_code == 504
-    assert after.status_code == expected
 
 
 @pytest.mark.usefixtures("expired")
@@ -240,7 +221,7 @@ async def test_a_sign_out_during_a_refresh_stays_a_sign_out(ann, elsewhere, wire
     signed_out = await elsewhere.call("sign_out")
     released.set()
     answer = await refresher
-    after = await elsewhere.call("get_rally_user")
+    after = await ask(elsewhere)
 
     assert signed_out.status_code == 200
     assert answer.status_code == 401
@@ -258,9 +239,32 @@ async def test_a_sign_in_during_a_refresh_stays_whose_it_is(ann, elsewhere, wire
     await sign_in(elsewhere, "bob")
     released.set()
     await refresher
-    after = await ann.call("get_rally_user")
+    after = await ask(ann)
 
     assert after.json()["display_name"] == "Bob Baker"
+
+
+@pytest.mark.usefixtures("expired")
+async def test_a_late_refresh_does_not_put_one_persons_tokens_in_anothers_place(
+    ann, elsewhere, wire, updates, clock
+):
+    of_ann, of_bob = asyncio.Event(), asyncio.Event()
+    wire.disturb("POST", TOKEN, holds(of_ann))
+    late = begin(ann)
+    await refreshing(wire)
+    await elsewhere.call("sign_out")
+    await sign_in(elsewhere, "bob")
+    clock.advance(days=1)
+    wire.disturb("POST", TOKEN, holds(of_bob))
+
+    in_time = begin(elsewhere)
+    await refreshing(wire, 3)
+    of_ann.set()
+    await updates.more(1)
+    of_bob.set()
+    answers = [await late, await in_time, await ask(ann)]
+
+    assert [answer.json()["display_name"] for answer in answers] == ["Bob Baker"] * 3
 
 
 @pytest.mark.usefixtures("expired")
@@ -269,11 +273,11 @@ async def test_a_caller_who_hangs_up_does_not_lose_rotated_tokens(ann, elsewhere
     wire.disturb("POST", TOKEN, holds(released))
 
     async with anyio.create_task_group() as caller:
-        caller.start_soon(ann.call, "get_rally_user")
+        caller.start_soon(ask, ann)
         await refreshing(wire)
         caller.cancel_scope.cancel()
         released.set()
-    answer = await elsewhere.call("get_rally_user")
+    answer = await ask(elsewhere)
 
     assert answer.status_code == 200
     assert rally.stats.refreshes == 1

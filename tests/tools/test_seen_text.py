@@ -1,6 +1,7 @@
 """What people wrote in Rally, as a model sees it: visible, marked as data, and of bounded size."""
 
 import re
+import unicodedata
 
 import pytest
 
@@ -122,7 +123,9 @@ async def test_a_story_without_texts_shows_its_name_alone(ann, write):
 
 
 async def test_a_created_storys_name_is_one_clean_line(ann):
-    result = await call_over_mcp(ann, "create_rally_story", title=f"Pay{INVISIBLE} now")
+    writable = "".join(sign for sign in INVISIBLE if unicodedata.category(sign) != "Cc")
+
+    result = await call_over_mcp(ann, "create_rally_story", title=f"Pay{writable} now")
 
     assert result["structuredContent"]["story"]["name"] == "Pay now"
     assert not set(INVISIBLE) & set(text_of(result))

@@ -221,7 +221,7 @@ async def test_a_description_that_outgrows_rally_as_markup_is_a_400(ann, rally):
 
 
 async def test_what_rally_says_of_a_refusal_comes_clean_and_on_one_line(ann):
-    answer = await ann.call(DEFECT, title="Refused", severity="Aw\u202eful\n\u200b\u2028grand")
+    answer = await ann.call(DEFECT, title="Refused", severity="Aw\u202eful\u200b\u2028grand")
 
     assert answer.status_code == 400
     assert 'Severity "Awful grand" is not an allowed value' in answer.json()["message"]
@@ -247,3 +247,12 @@ async def test_picklist_values_that_cannot_be_read_are_rallys_stock_ones(ann, ra
     assert answer.status_code == 400
     assert "Priority takes: Resolve Immediately, High Attention, Normal, Low." in answer.text
     assert "picklist values are the stock ones" in caplog.messages
+
+
+@pytest.mark.parametrize("title", ["\x1f", "two\nlines", "nul\x00"])
+async def test_a_name_with_control_characters_is_refused(ann, rally, title):
+    answer = await ann.call(STORY, title=title)
+
+    assert answer.status_code == 400
+    assert "title: must be one line, without control characters" in answer.json()["message"]
+    assert rally.stats.wsapi_requests["POST HierarchicalRequirement"] == 0

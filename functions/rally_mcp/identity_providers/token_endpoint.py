@@ -127,7 +127,8 @@ class TokenEndpoint:
             )
         if answer.error or not answer.access_token:
             raise UpstreamRejected(f"{title} did not grant a token.")
-        lifetime = answer.expires_in or _DEFAULT_LIFETIME
+        told = answer.expires_in or 0
+        lifetime = told if told > 0 else _DEFAULT_LIFETIME
         return TokenResponse(
             access_token=answer.access_token,
             refresh_token=answer.refresh_token or None,

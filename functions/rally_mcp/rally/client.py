@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rally_mcp.errors import Conflict, InvalidInput, NotFound, UpstreamRejected
+from rally_mcp.errors import Conflict, InvalidInput, NotFound, UpstreamError, UpstreamRejected
 from rally_mcp.rally.artifact_types import ArtifactType, prefix_of, stock_type_of
 from rally_mcp.rally.models import ARTIFACT_FIELDS, Artifact, Envelope, Reference, User, UserProfile
 from rally_mcp.rally.query import all_of, equals
@@ -189,9 +189,14 @@ class RallyClient:
             raise UpstreamRejected(f"{error.message} {IN_DOUBT}") from error
         if created.formatted_id:
             return created
-        read = await self.wsapi.get(
-            f"{artifact_type.path}/{created.object_id}", {"fetch": ARTIFACT_FIELDS}
-        )
+        try:
+            read = await self.wsapi.get(
+                f"{artifact_type.path}/{created.object_id}", {"fetch": ARTIFACT_FIELDS}
+            )
+        except UpstreamError as error:
+            raise UpstreamRejected(
+                "Rally created it but could not be asked for its number; look before you try again."
+            ) from error
         return _artifact(read.members)
 
 

@@ -136,7 +136,8 @@ def _decision(error: RallyMcpError) -> Decision:
 def _sentence(error: ValidationError) -> str:
     """Say what is wrong with the arguments, without repeating their values."""
     problems = [
-        f"{'.'.join(str(part) for part in item['loc']) or 'arguments'}: {item['msg']}"
+        f"{'.'.join(str(part) for part in item['loc']) or 'arguments'}: "
+        f"{item['msg'].removeprefix('Value error, ')}"
         for item in error.errors(include_input=False, include_context=False, include_url=False)
     ]
     return f"Some arguments are not acceptable. {'; '.join(problems[:5])}."

@@ -8,62 +8,45 @@ from pydantic import Field
 from rally_mcp.rally.artifact_types import DEFECT, STORY, ArtifactType
 from rally_mcp.rally.models import Artifact, Reference
 from rally_mcp.rally.rich_text import html_to_markdown, markdown_to_html
+from rally_mcp.tools.artifact_arguments import (
+    LONGEST_NAME,
+    Description,
+    Line,
+    Points,
+    Project,
+    Title,
+)
 from rally_mcp.tools.sanitize import capped, one_line, visible
 from rally_mcp.tools.toolset import Answer, Arguments, Facts, Tool, ToolContext
 
-_LONGEST_NAME = 256
-"""Characters that Rally keeps of a Name."""
-
-_LONGEST_MARKDOWN = 30_000
-"""Characters of a description; Rally keeps 32,768 with the markup that it becomes."""
-
 _LONGEST_SHOWN = 20_000
 """Characters of one text that a model is shown."""
-
-_Title = Annotated[
-    str,
-    Field(min_length=1, max_length=_LONGEST_NAME, description="The name, one line of plain text."),
-]
-_Description = Annotated[
-    str, Field(max_length=_LONGEST_MARKDOWN, description="The description, in Markdown.")
-]
-_Project = Annotated[
-    str | None,
-    Field(
-        min_length=1,
-        max_length=_LONGEST_NAME,
-        description="Name of the Rally project to create it in; the user's default one if absent.",
-    ),
-]
-_Points = Annotated[
-    float, Field(ge=0, le=10_000, description="Plan estimate in story points.", allow_inf_nan=False)
-]
 
 
 class CreateRallyStory(Arguments):
     """Arguments of create_rally_story."""
 
-    title: _Title
-    description: _Description = ""
-    points: _Points = 1
-    project: _Project = None
+    title: Title
+    description: Description = ""
+    points: Points = 1
+    project: Project = None
 
 
 class CreateRallyDefect(Arguments):
     """Arguments of create_rally_defect."""
 
-    title: _Title
-    description: _Description = ""
+    title: Title
+    description: Description = ""
     severity: Annotated[
-        str | None,
+        Line | None,
         Field(min_length=1, max_length=128, description="One of the workspace's severities."),
     ] = None
     priority: Annotated[
-        str | None,
+        Line | None,
         Field(min_length=1, max_length=128, description="One of the workspace's priorities."),
     ] = None
-    points: Annotated[_Points | None, Field(description="Plan estimate in points.")] = None
-    project: _Project = None
+    points: Annotated[Points | None, Field(description="Plan estimate in points.")] = None
+    project: Project = None
 
 
 class GetRallyIssue(Arguments):
@@ -237,7 +220,7 @@ def _shown(html: str) -> str:
 
 
 def _line(text: str) -> str:
-    return one_line(text, _LONGEST_NAME)
+    return one_line(text, LONGEST_NAME)
 
 
 def _named(reference: Reference | None) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from rally_mcp import audit, bootstrap
@@ -15,7 +14,7 @@ from rally_mcp.settings import Function
 from rally_mcp.sign_in.states import OpenState
 from rally_mcp.web import browser
 from rally_mcp.web.boundary import boundary, routed
-from rally_mcp.web.responses import ANY_METHOD, RequestRefused, health
+from rally_mcp.web.responses import RequestRefused, health
 
 
 def create(base: Foundations) -> ASGIApp:
@@ -44,11 +43,11 @@ def create(base: Foundations) -> ASGIApp:
         return health(Function.AUTH_REDIRECT)
 
     routes = routed(
-        [
-            Route("/auth", redirect, methods=ANY_METHOD),
-            Route("/health", answer_health, methods=ANY_METHOD),
-            Route("/auth/health", answer_health, methods=ANY_METHOD),
-        ]
+        {
+            "/auth": redirect,
+            "/health": answer_health,
+            "/auth/health": answer_health,
+        }
     )
     return boundary(routes, browser.error_answer)
 

@@ -2,7 +2,7 @@
 
 import re
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive
 
 from rally_mcp.web.responses import RequestRefused
@@ -17,10 +17,13 @@ async def read_body(request: Request) -> bytes:
     if re.fullmatch(r"[0-9]{1,18}", declared) and int(declared) > LARGEST_BODY:
         raise _too_large()
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_BODY:
-            raise _too_large()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > LARGEST_BODY:
+                raise _too_large()
+    except ClientDisconnect:
+        raise RequestRefused(400, "Bad Request", "The body ended early; send it whole.") from None
     return bytes(body)
 
 

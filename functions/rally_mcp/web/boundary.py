@@ -4,7 +4,7 @@ Nothing that is raised below gets out of here, and no answer carries a traceback
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,20 +16,26 @@ from rally_mcp import logs
 from rally_mcp.errors import ConfigurationError, RallyMcpError
 from rally_mcp.web.responses import INTERNAL_ERROR, RequestRefused
 
+Endpoint = Callable[[Request], Awaitable[Response]] | ASGIApp
+
 ErrorAnswer = Callable[[Request, RallyMcpError, str], Response]
 """Renders an error: (request, error, correlation id) -> answer."""
 
 
-def routed(routes: list[Route]) -> ASGIApp:
-    """Return the routes as an application that redirects nowhere by itself.
+def routed(endpoints: Mapping[str, Endpoint]) -> ASGIApp:
+    """Return an application of endpoints by path that answers and redirects nothing by itself.
 
-    A redirect to the path with or without a slash would be built from the Host header.
+    Every method reaches the endpoint, which refuses in one sentence what it does not take. A
+    redirect to the path with or without a slash would be built from the Host header.
     """
 
     async def nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
         del scope, receive, send
         raise HTTPException(404)
 
+    routes = [Route(path, endpoint) for path, endpoint in endpoints.items()]
+    for route in routes:
+        route.methods = None
     return Router(routes, redirect_slashes=False, default=nothing_here)
 
 

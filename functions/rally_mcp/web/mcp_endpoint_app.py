@@ -4,7 +4,6 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from rally_mcp import bootstrap
@@ -16,7 +15,6 @@ from rally_mcp.web import openapi
 from rally_mcp.web.boundary import boundary, routed
 from rally_mcp.web.mcp_protocol import McpProtocol, NotJson
 from rally_mcp.web.responses import (
-    ANY_METHOD,
     RequestRefused,
     health,
     json_answer,
@@ -47,22 +45,22 @@ def create(base: Foundations) -> ASGIApp:
         return health(Function.MCP_ENDPOINT)
 
     routes = routed(
-        [
-            Route("/mcp", protocol),
-            Route("/", protocol),
-            Route("/tools", rest.list_tools, methods=ANY_METHOD),
-            Route("/tools/{tool}", rest.call_tool, methods=ANY_METHOD),
-            Route("/openapi.json", describe, methods=ANY_METHOD),
-            Route("/health", answer_health, methods=ANY_METHOD),
-            Route("/mcp/health", answer_health, methods=ANY_METHOD),
-        ]
+        {
+            "/mcp": protocol,
+            "/": protocol,
+            "/tools": rest.list_tools,
+            "/tools/{tool}": rest.call_tool,
+            "/openapi.json": describe,
+            "/health": answer_health,
+            "/mcp/health": answer_health,
+        }
     )
     return boundary(routes, _error_answer)
 
 
 def _get_only(request: Request) -> None:
     if request.method not in {"GET", "HEAD"}:
-        raise method_not_allowed("GET")
+        raise method_not_allowed("GET, HEAD")
 
 
 def _origin(url: str) -> str:

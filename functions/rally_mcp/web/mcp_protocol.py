@@ -13,9 +13,11 @@ import mcp_types as types
 from mcp.server.caching import CacheHint
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
+from mcp.server.streamable_http import check_accept_headers
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.exceptions import MCPError
 from pydantic import ValidationError
+from pydantic_core import from_json
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
@@ -87,6 +89,7 @@ class McpProtocol:
             raise method_not_allowed("POST")
         self._own.check(request)
         scope[_PRINCIPAL] = authenticate(request)
+        _check_media_types(request)
         body = await read_body(request)
         _check_message(body)
         manager = await self._manager()
@@ -141,13 +144,31 @@ class McpProtocol:
 def _check_message(body: bytes) -> None:
     """Refuse what is no JSON-RPC message in one sentence; the SDK's own would be a page of them."""
     try:
-        types.jsonrpc_message_adapter.validate_json(body, by_name=False)
-    except ValidationError as error:
-        if any(problem["type"] == "json_invalid" for problem in error.errors(include_input=False)):
-            raise NotJson from None
+        document = from_json(body)
+    except ValueError:
+        raise NotJson from None
+    try:
+        message = types.jsonrpc_message_adapter.validate_python(document, by_name=False)
+    except ValidationError:
+        message = None
+    # A request whose id is none would pass for a notification, and its sender wait for ever.
+    if message is None or (isinstance(message, types.JSONRPCNotification) and "id" in document):
         raise RequestRefused(
             400, "Invalid Request", "The body must be one JSON-RPC 2.0 message, and no batch."
-        ) from None
+        )
+
+
+def _check_media_types(request: Request) -> None:
+    """Refuse in one sentence what the SDK would refuse without a word."""
+    if not request.headers.get("content-type", "").lower().startswith("application/json"):
+        raise RequestRefused(
+            415, "Unsupported Media Type", "Send the message as Content-Type: application/json."
+        )
+    accepts_json, _ = check_accept_headers(request)
+    if not accepts_json:
+        raise RequestRefused(
+            406, "Not Acceptable", "Send Accept: application/json, text/event-stream."
+        )
 
 
 async def _hold_open(manager: StreamableHTTPSessionManager, started: asyncio.Event) -> None:

@@ -2,7 +2,6 @@
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from rally_mcp import bootstrap
@@ -11,7 +10,7 @@ from rally_mcp.errors import UpstreamRejected
 from rally_mcp.settings import Function
 from rally_mcp.web import browser
 from rally_mcp.web.boundary import boundary, routed
-from rally_mcp.web.responses import ANY_METHOD, RequestRefused, health
+from rally_mcp.web.responses import RequestRefused, health
 
 _LONGEST_CODE = 4096
 """Characters of an authorization code. Rally's have 40; RFC 6749 sets no bound."""
@@ -48,10 +47,10 @@ def create(base: Foundations) -> ASGIApp:
         return health(Function.OAUTH_CALLBACK)
 
     routes = routed(
-        [
-            Route("/health", answer_health, methods=ANY_METHOD),
-            Route("/callback/health", answer_health, methods=ANY_METHOD),
-            Route("/{path:path}", callback, methods=ANY_METHOD),
-        ]
+        {
+            "/health": answer_health,
+            "/callback/health": answer_health,
+            "/{path:path}": callback,
+        }
     )
     return boundary(routes, browser.error_answer)

@@ -12,9 +12,6 @@ from rally_mcp.errors import RallyMcpError, RateLimited, UpstreamUnavailable
 NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 """On every answer: each depends on who asks, and none is to be guessed a type for."""
 
-ANY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-"""Every method reaches the handler, which refuses with one sentence what it does not take."""
-
 INTERNAL_ERROR = "Something went wrong here; it was logged. Try again, or tell the administrator."
 
 
