@@ -8,4 +8,11 @@ from tests.fixtures.deployment import (
     rally,
 )
 
-__all__ = ["clock", "deploy", "deployment", "firestore_emulator_host", "rally"]
+__all__ = [
+    "clock",
+    "deploy",
+    "deployment",
+    "firestore_emulator",
+    "firestore_emulator_host",
+    "rally",
+]

@@ -86,6 +86,9 @@ def start(function: Function, create: "Callable[[Foundations], ASGIApp]") -> "AS
 
     A missing or wrong setting ends the process with one line that names it and the remedy.
     """
+    # functions-framework reads this after importing the function, and would switch off every
+    # logger made until then, the audit log's too. Google sets it on deployed functions.
+    os.environ["LOG_EXECUTION_ID"] = "false"
     try:
         settings = load(function)
         logs.configure(function, settings.google_cloud_project or None)

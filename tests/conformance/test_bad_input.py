@@ -44,12 +44,12 @@ PATHS = [
     (MCP_ORIGIN, "/health", "GET, HEAD"),
     (MCP_ORIGIN, "/mcp/health", "GET, HEAD"),
     (AUTH_ORIGIN, "/auth", "GET"),
-    (AUTH_ORIGIN, "/health", "GET"),
-    (AUTH_ORIGIN, "/auth/health", "GET"),
+    (AUTH_ORIGIN, "/health", "GET, HEAD"),
+    (AUTH_ORIGIN, "/auth/health", "GET, HEAD"),
     (CALLBACK_ORIGIN, "/callback", "GET"),
     (CALLBACK_ORIGIN, "/oauth/callback", "GET"),
-    (CALLBACK_ORIGIN, "/health", "GET"),
-    (CALLBACK_ORIGIN, "/callback/health", "GET"),
+    (CALLBACK_ORIGIN, "/health", "GET, HEAD"),
+    (CALLBACK_ORIGIN, "/callback/health", "GET, HEAD"),
 ]
 OTHER_HEADERS = [
     *(b"host", b"origin", b"accept", b"accept-language", b"cookie", b"authorization", b"range"),

@@ -73,10 +73,7 @@ async def test_fifty_calls_on_two_instances_refresh_an_expired_token_once(
     rally.faults.add(fault)
 
     calls = asyncio.gather(
-        *(
-            chat.on(instance).call("get_rally_user")
-            for instance in on_firestore.instances * 25
-        )
+        *(chat.on(instance).call("get_rally_user") for instance in on_firestore.instances * 25)
     )
     async with asyncio.timeout(5):
         await fault.reached.wait()

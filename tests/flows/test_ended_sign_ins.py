@@ -179,6 +179,25 @@ async def test_a_refresh_that_fails_keeps_the_sign_in(ann, wire, rally, clock, e
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        answers("<html>Error 401</html>", 401),
+        answers({"error": "access_denied"}, 403),
+        answers({"error": "invalid_request"}, 400),
+    ],
+    ids=["HTML", "access_denied", "invalid_request"],
+)
+async def test_a_refresh_refused_in_any_words_asks_for_a_new_sign_in(ann, wire, clock, words):
+    wire.disturb("POST", TOKEN, words)
+    clock.advance(days=1)
+
+    answer = await ann.call("create_rally_story", title="Refused")
+
+    assert answer.status_code == 401
+    assert answer.json()["auth_url"]
+
+
+@pytest.mark.parametrize(
     ("rally", "expected"),
     [({"rotate_refresh_tokens": True}, 401), ({"rotate_refresh_tokens": False}, 200)],
     indirect=["rally"],

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+import anyio
+
 from rally_mcp.errors import UpstreamRejected, UpstreamTimeout, UpstreamUnavailable
 from rally_mcp.identity_providers.declaration import IdentityProvider, UpstreamUser
 from rally_mcp.settings import Settings
@@ -42,19 +44,15 @@ async def _find_user(
     import httpx  # auth_redirect declares Rally too, and never needs an HTTP client
 
     is_bearer = settings.rally_token_header == "Authorization"  # noqa: S105 a header's name
+    credential = f"Bearer {access_token}" if is_bearer else access_token
     try:
-        response = await http.get(
-            f"{settings.rally_url}/slm/webservice/v2.0/user",
-            params={"fetch": _USER_FIELDS},
-            headers={
-                "Accept": "application/json",
-                settings.rally_token_header: f"Bearer {access_token}"
-                if is_bearer
-                else access_token,
-            },
-            timeout=_USER_TIMEOUT,
-        )
-    except httpx.TimeoutException as error:
+        with anyio.fail_after(_USER_TIMEOUT):
+            response = await http.get(
+                f"{settings.rally_url}/slm/webservice/v2.0/user",
+                params={"fetch": _USER_FIELDS},
+                headers={"Accept": "application/json", settings.rally_token_header: credential},
+            )
+    except (TimeoutError, httpx.TimeoutException) as error:
         raise UpstreamTimeout("Rally did not answer in time; try again.") from error
     except httpx.HTTPError as error:
         raise UpstreamUnavailable("Rally cannot be reached; try again later.") from error

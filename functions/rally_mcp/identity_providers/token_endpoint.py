@@ -7,10 +7,12 @@ invalid_grant and the like   → GrantRefused: this code or refresh token is wor
 anything else                → UpstreamRejected
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import anyio
 import httpx
 from pydantic import BaseModel, ValidationError
 
@@ -24,7 +26,8 @@ from rally_mcp.identity_providers.declaration import IdentityProvider, TokenResp
 from rally_mcp.secret_store import SecretStore
 
 TOKEN_REQUEST_TIMEOUT = 8.0
-"""Seconds. Shorter than the refresh lease, so that a lease never ends under a living request."""
+"""Seconds for all of it, reading the secret included. Shorter than the refresh lease, so that a
+lease never ends under a living request."""
 
 _DEFAULT_LIFETIME = 3600
 """Seconds, where the upstream names none: short, because refreshing early costs little."""
@@ -33,6 +36,11 @@ _LONGEST_LIFETIME = 30 * 24 * 3600
 """Seconds. No principal's record lives longer."""
 
 _GRANT_ERRORS = {"invalid_grant", "unsupported_grant_type", "unauthorized_client", "invalid_scope"}
+
+_NOT_THE_GRANTS_FAULT = {"invalid_client", "server_error", "temporarily_unavailable"}
+
+_TOKEN = re.compile(r"[!-~]+")
+"""What fits into a header; RFC 6749 §A.12 would allow spaces."""
 
 
 class GrantRefused(UpstreamRejected):
@@ -83,6 +91,15 @@ class TokenEndpoint:
         )
 
     async def _request(self, provider: IdentityProvider, form: dict[str, str]) -> TokenResponse:
+        try:
+            with anyio.fail_after(TOKEN_REQUEST_TIMEOUT):
+                return await self._authenticated(provider, form)
+        except TimeoutError as error:
+            raise _late(provider) from error
+
+    async def _authenticated(
+        self, provider: IdentityProvider, form: dict[str, str]
+    ) -> TokenResponse:
         reference = provider.client_secret
         if reference is None:
             raise ConfigurationError(f"{provider.name.upper()}_CLIENT_SECRET is missing.")
@@ -106,15 +123,24 @@ class TokenEndpoint:
                 timeout=TOKEN_REQUEST_TIMEOUT,
             )
         except httpx.TimeoutException as error:
-            raise UpstreamTimeout(f"{title} did not answer in time; try again.") from error
+            raise _late(provider) from error
         except httpx.HTTPError as error:
             raise UpstreamUnavailable(f"{title} cannot be reached; try again later.") from error
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS or response.is_server_error:
             raise UpstreamUnavailable(f"{title} is not available; try again later.")
         try:
-            return _Answer.model_validate_json(response.content)
+            answer = _Answer.model_validate_json(response.content)
         except ValidationError as error:
-            raise UpstreamRejected(f"{title} gave an answer that is no token response.") from error
+            if not response.is_client_error:
+                raise UpstreamRejected(f"{title} gave no token response.") from error
+            answer = _Answer(error="unreadable")
+        if response.is_client_error and form["grant_type"] == "refresh_token":
+            # Rally's words for a dead refresh token are not documented: whatever it says, a new
+            # sign-in helps, unless the fault is this deployment's own or passes by itself.
+            return (
+                answer if answer.error in _NOT_THE_GRANTS_FAULT else _Answer(error="invalid_grant")
+            )
+        return answer
 
     def _accepted(self, provider: IdentityProvider, answer: _Answer) -> TokenResponse:
         title = provider.title
@@ -125,7 +151,7 @@ class TokenEndpoint:
                 f"{title} does not accept this deployment's client id and secret; "
                 "its administrator must set them again."
             )
-        if answer.error or not answer.access_token:
+        if answer.error or not _TOKEN.fullmatch(answer.access_token):
             raise UpstreamRejected(f"{title} did not grant a token.")
         told = answer.expires_in or 0
         lifetime = told if told > 0 else _DEFAULT_LIFETIME
@@ -134,3 +160,7 @@ class TokenEndpoint:
             refresh_token=answer.refresh_token or None,
             expires_at=self.clock() + timedelta(seconds=min(lifetime, _LONGEST_LIFETIME)),
         )
+
+
+def _late(provider: IdentityProvider) -> UpstreamTimeout:
+    return UpstreamTimeout(f"{provider.title} did not answer in time; try again.")

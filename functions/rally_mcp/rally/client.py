@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rally_mcp.errors import Conflict, InvalidInput, NotFound, UpstreamError, UpstreamRejected
+from rally_mcp.errors import (
+    Conflict,
+    InvalidInput,
+    NotFound,
+    RallyMcpError,
+    UpstreamRejected,
+)
 from rally_mcp.rally.artifact_types import ArtifactType, prefix_of, stock_type_of
 from rally_mcp.rally.models import ARTIFACT_FIELDS, Artifact, Envelope, Reference, User, UserProfile
 from rally_mcp.rally.query import all_of, equals
@@ -66,7 +72,7 @@ class RallyClient:
             )
         except InvalidInput as error:
             raise InvalidInput(await self._explained(artifact_type, error.message)) from error
-        return Created(await self._created(artifact_type, answer), answer.warnings)
+        return await self._created(artifact_type, answer)
 
     async def _explained(self, artifact_type: ArtifactType, refusal: str) -> str:
         """Return Rally's refusal with the values of the picklists that it names."""
@@ -74,7 +80,8 @@ class RallyClient:
         for name in ("Severity", "Priority"):
             if name in refusal:
                 values = await allowed_values(self.wsapi, artifact_type, name)
-                sentences.append(f"{name} takes: {', '.join(values)}")
+                if values:
+                    sentences.append(f"{name} takes: {', '.join(values)}")
         return ". ".join(sentences) + "."
 
     async def read(self, formatted_id: str) -> tuple[ArtifactType, Artifact]:
@@ -151,6 +158,8 @@ class RallyClient:
         """Find an open project by its exact name."""
         query = all_of(equals("Name", name), equals("State", "Open"))
         found = await self._projects(query.text)
+        # Rally may compare without regard to case; the name as it was written wins.
+        found = [project for project in found if project.name == name] or found
         if len(found) == 1:
             return found[0]
         if found:
@@ -181,28 +190,30 @@ class RallyClient:
         )
         return [Reference.model_validate(result) for result in found.results]
 
-    async def _created(self, artifact_type: ArtifactType, answer: Envelope) -> Artifact:
-        """Read the new artifact from the answer, or by its reference where that is all there is."""
+    async def _created(self, artifact_type: ArtifactType, answer: Envelope) -> Created:
+        """Read the new artifact from the answer, or by its reference where that is all there is.
+
+        It exists by now: whatever fails from here on is a warning or a doubt, never a plain error
+        that would have it created again.
+        """
         try:
             created = _artifact(answer.created)
         except UpstreamRejected as error:
             raise UpstreamRejected(f"{error.message} {IN_DOUBT}") from error
         if created.formatted_id:
-            return created
+            return Created(created, answer.warnings)
         try:
             read = await self.wsapi.get(
                 f"{artifact_type.path}/{created.object_id}", {"fetch": ARTIFACT_FIELDS}
             )
-        except UpstreamError as error:
-            raise UpstreamRejected(
-                "Rally created it but could not be asked for its number; look before you try again."
-            ) from error
-        return _artifact(read.members)
+            return Created(_artifact(read.members), answer.warnings)
+        except RallyMcpError:
+            return Created(created, [*answer.warnings, "Rally has not told its number yet."])
 
 
 def _artifact(members: Mapping[str, Any]) -> Artifact:
-    object_id = members.get("ObjectID") or Reference.model_validate(members).object_id
     try:
+        object_id = members.get("ObjectID") or Reference.model_validate(members).object_id
         return Artifact.model_validate({**members, "ObjectID": object_id})
     except ValueError as error:
         raise UpstreamRejected("Rally's answer misses what it should have.") from error

@@ -39,11 +39,7 @@ def markdown_to_html(markdown: str) -> str:
     """
     import nh3
 
-    if len(markdown) > _RALLY_KEEPS:
-        raise InvalidInput(
-            f"The text has {len(markdown):,} characters and Rally keeps {_RALLY_KEEPS:,}, "
-            "markup included. Shorten it."
-        )
+    _check_length(markdown)
     parser = _markdown_parser()
     blocks = parser.parse(_encodable(markdown))
     for block in blocks:
@@ -56,6 +52,7 @@ def markdown_to_html(markdown: str) -> str:
         url_relative=lambda url: url if ATTACHMENT.fullmatch(url) else None,
         link_rel=None,
     )
+    _check_length(html)
     return html.strip()
 
 
@@ -84,6 +81,14 @@ def html_to_markdown(html: str) -> Markdown:
     if len(html) > _MOST_READ:
         text += f"\n\n[{len(html) - _MOST_READ:,} more characters of HTML were left out]"
     return Markdown(text)
+
+
+def _check_length(text: str) -> None:
+    if len(text) > _RALLY_KEEPS:
+        raise InvalidInput(
+            f"The text has {len(text):,} characters and Rally keeps {_RALLY_KEEPS:,}, "
+            "markup included. Shorten it."
+        )
 
 
 @cache

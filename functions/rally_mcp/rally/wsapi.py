@@ -12,6 +12,8 @@ import random
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 from weakref import WeakValueDictionary
 
@@ -42,9 +44,15 @@ MOST_AT_ONCE = 12
 """Requests in flight for one user; beyond it Rally queues them, slowly (KB 95713)."""
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
-"""Seconds. Rally answers most requests within one."""
+"""Seconds between two bytes. Rally answers most requests within one."""
+
+LONGEST = 45.0
+"""Seconds for a whole request: inside the 60 that Cloud Functions give an answer by default."""
 
 _TRIES = 3
+_PATIENCE = 10
+"""Seconds after which a caller may come back where Rally names none."""
+
 _LONGEST_PAUSE = 3.0
 """Seconds that a caller is kept waiting between two tries; a longer Retry-After is passed on."""
 
@@ -124,18 +132,19 @@ class Wsapi:
     async def _send(self, request: "_Request", access_token: AccessToken) -> httpx.Response:
         async with self.server.limit(access_token.user_id):
             try:
-                return await self.server.http().request(
-                    request.method,
-                    request.url,
-                    params=request.params,
-                    json=request.body,
-                    headers=self._headers(access_token),
-                    timeout=TIMEOUT,
-                )
+                with anyio.fail_after(LONGEST):
+                    return await self.server.http().request(
+                        request.method,
+                        request.url,
+                        params=request.params,
+                        json=request.body,
+                        headers=self._headers(access_token),
+                        timeout=TIMEOUT,
+                    )
             except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
                 unreached = UpstreamUnavailable("Rally cannot be reached; try again later.")
                 raise _Busy(unreached, _pause()) from error
-            except httpx.TimeoutException as error:
+            except (TimeoutError, httpx.TimeoutException) as error:
                 late = UpstreamTimeout(f"Rally did not answer in time. {request.doubt}".strip())
                 raise late from error
             except httpx.HTTPError as error:
@@ -147,10 +156,7 @@ class Wsapi:
         if response.status_code not in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
             return False
         if _NOT_ALLOWED_NETWORK in response.text:
-            raise PermissionDenied(
-                "Rally does not admit this deployment's network address; "
-                "a Rally subscription administrator can allow it."
-            )
+            return False
         if response.status_code == httpx.codes.UNAUTHORIZED:
             return True
         # Some stacks answer 403 for a dead token, all answer it for a closed project: asking
@@ -183,9 +189,9 @@ class _Request:
             return ""
         return IN_DOUBT
 
-    def again(self, error: RallyMcpError) -> Exception:
+    def again(self, error: RallyMcpError, pause: float = 0) -> Exception:
         """Return what to raise: another try for a read, the error itself for a write."""
-        return _Busy(error, _pause()) if self.method == "GET" else error
+        return _Busy(error, pause or _pause()) if self.method == "GET" else error
 
 
 def _envelope(request: _Request, response: httpx.Response) -> Envelope:
@@ -216,14 +222,21 @@ def _check_status(request: _Request, response: httpx.Response) -> None:
             "Rally asks to slow down; try again later.", retry_after=max(1, round(seconds))
         )
         raise _Busy(limited, seconds or _pause())
+    if response.is_client_error and _NOT_ALLOWED_NETWORK in response.text:
+        raise PermissionDenied(
+            "Rally does not admit this deployment's network address; "
+            "a Rally subscription administrator can allow it."
+        )
     if status in _TIMED_OUT:
         late = UpstreamTimeout(f"Rally took too long. {request.doubt}".strip())
         raise request.again(late)
     if response.is_server_error:
+        seconds = _retry_after(response)
         down = UpstreamUnavailable(
-            f"Rally is not available; try again later. {request.doubt}".strip()
+            f"Rally is not available; try again later. {request.doubt}".strip(),
+            retry_after=max(_PATIENCE, round(seconds)),
         )
-        raise request.again(down)
+        raise request.again(down, seconds)
     if status == httpx.codes.FORBIDDEN:
         raise PermissionDenied("Rally does not let you do that; check your permissions there.")
     if status == httpx.codes.NOT_FOUND:
@@ -235,7 +248,13 @@ def _check_status(request: _Request, response: httpx.Response) -> None:
 def _retry_after(response: httpx.Response) -> float:
     """Return Retry-After in seconds, 0 where there is none that can be read (RFC 9110 §10.2.3)."""
     value = response.headers.get("Retry-After", "")
-    return float(value) if re.fullmatch(r"[0-9]{1,9}", value) else 0.0
+    if re.fullmatch(r"[0-9]{1,9}", value):
+        return float(value)
+    try:
+        until = parsedate_to_datetime(value)
+    except ValueError:
+        return 0.0
+    return max(0.0, (until - datetime.now(until.tzinfo)).total_seconds())
 
 
 def _pause() -> float:

@@ -11,11 +11,8 @@ from rally_mcp.errors import InvalidInput, NotFound, UserError
 from rally_mcp.sign_in import confirmation
 from rally_mcp.sign_in.principal import Principal
 from rally_mcp.sign_in.principals import Principals
-from rally_mcp.sign_in.records import ActiveTokens, ParkedTokens, UpstreamSignIn, User
+from rally_mcp.sign_in.records import MOST_TRIES, ActiveTokens, ParkedTokens, UpstreamSignIn, User
 from rally_mcp.sign_in.sealed_tokens import Place, move_tokens
-
-MOST_TRIES = 5
-"""Wrong codes until what is parked is destroyed: 5 of 2^40."""
 
 _NOTHING_WAITS = (
     "No sign-in is waiting for a code. Call the tool you need; it answers with a sign-in link."
@@ -45,7 +42,7 @@ class Activation:
         upstreams = record.upstreams if record else {}
         tries_left = None
         for name, sign_in in upstreams.items():
-            if sign_in.parked and sign_in.parked.parked_until > self.clock():
+            if sign_in.parked and sign_in.parked.is_waiting(self.clock()):
                 tries_left = await self._count(principal, name, sign_in.parked.id)
                 if tries_left is None:
                     continue

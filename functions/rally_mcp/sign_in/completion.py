@@ -69,11 +69,7 @@ class SignInCompletion:
             _audit(AuditEvent.SIGN_IN_FAILED, found, reason=type(error).__name__)
             raise
         _audit(AuditEvent.SIGN_IN_EXCHANGED, found, user)
-        if self.code_expected:
-            code = confirmation.written(await self._park(found, granted, user))
-            return SignedIn(user, found.provider.title, code)
-        await self._activate(found, granted, user)
-        return SignedIn(user, found.provider.title, None)
+        return await self._keep(found, granted, user)
 
     async def abandon(self, state: str, *, declined: bool) -> str:
         """Clear a sign-in that came back without a code; return the upstream's title.
@@ -93,6 +89,14 @@ class SignInCompletion:
         await self._change(found, clear)
         _audit(AuditEvent.SIGN_IN_DENIED if declined else AuditEvent.SIGN_IN_FAILED, found)
         return found.provider.title
+
+    async def _keep(self, found: OpenState, granted: TokenResponse, user: UpstreamUser) -> SignedIn:
+        """Park the tokens, or activate them where no code is expected."""
+        if self.code_expected:
+            code = confirmation.written(await self._park(found, granted, user))
+            return SignedIn(user, found.provider.title, code)
+        await self._activate(found, granted, user)
+        return SignedIn(user, found.provider.title, None)
 
     async def _exchange(
         self, found: OpenState, authorization_code: str

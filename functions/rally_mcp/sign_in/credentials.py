@@ -49,6 +49,9 @@ _STILL_USABLE = timedelta(seconds=2)
 _FIRST_WAIT, _NEXT_WAIT, _SLOWEST_WAIT = 0.05, 1.6, 1.0
 """Seconds before the first look, factor to the next, and seconds at most between two looks."""
 
+_STORE_PAUSES = (0.2, 0.8)
+"""Seconds before refreshed tokens are written once more to a store that failed."""
+
 ENDED_NOTICE = "The upstream ended the last sign-in."
 
 
@@ -87,7 +90,7 @@ class Credential:
         if active.tokens.refresh_token is None:
             if active.tokens.expires_at > now:
                 return self._access_token(active)
-            await self._close(active.generation)
+            raise await self._closed(active.generation)
         return await self._refreshed(active, usable_until=active.tokens.expires_at)
 
     async def renewed(self, refused: AccessToken) -> AccessToken:
@@ -96,22 +99,22 @@ class Credential:
         if active.generation != refused.generation:
             return self._access_token(active)
         if active.tokens.refresh_token is None:
-            await self._close(active.generation)
+            raise await self._closed(active.generation)
         return await self._refreshed(active, usable_until=None)
 
     async def give_up(self, refused: AccessToken) -> NoReturn:
         """Close the connection whose token is refused although it is fresh."""
-        await self._close(refused.generation)
+        raise await self._closed(refused.generation)
 
     async def _read(self) -> tuple[PrincipalRecord, ActiveTokens]:
         record = await self.services.principals.get(self.principal.key)
         active = record.upstream(self.provider.name).active if record else None
         if record is None or active is None:
-            await self._ask_to_sign_in(record)
+            raise await self._sign_in_required(record)
         return record, active
 
-    async def _ask_to_sign_in(self, record: PrincipalRecord | None) -> NoReturn:
-        raise SignInRequired(
+    async def _sign_in_required(self, record: PrincipalRecord | None) -> SignInRequired:
+        return SignInRequired(
             await self.services.offers.offer(self.principal, self.provider, record)
         )
 
@@ -166,7 +169,7 @@ class Credential:
                     self.provider, opened.refresh_token or ""
                 )
             except GrantRefused:
-                await self._close(stale.generation, owner)
+                raise await self._closed(stale.generation, owner) from None
             except RallyMcpError as error:
                 await self._change_active(lambda active: _released(active, owner))
                 self._audit(AuditEvent.TOKENS_REFRESH_FAILED, type(error).__name__)
@@ -197,14 +200,14 @@ class Credential:
         def write(active: ActiveTokens) -> ActiveTokens | None:
             return fresh if active.lease and active.lease.owner == owner else None
 
-        if await self._change_active(write) is None:
+        if await self._surely(write) is None:
             # Signed out meanwhile, or the lease ran out and somebody else refreshed.
             _, fresh = await self._read()
         self._audit(AuditEvent.TOKENS_REFRESHED)
         return fresh
 
-    async def _close(self, generation: int, owner: str | None = None) -> NoReturn:
-        """Drop tokens that are worth nothing more, unless they were replaced, and ask anew."""
+    async def _closed(self, generation: int, owner: str | None = None) -> SignInRequired:
+        """Drop tokens that are worth nothing more, unless they were replaced; return the error."""
 
         def close(sign_in: UpstreamSignIn) -> UpstreamSignIn | None:
             active = sign_in.active
@@ -218,7 +221,7 @@ class Credential:
         record = await principals.change(self.principal.key, upstream, close)
         if record:
             self._audit(AuditEvent.CONNECTION_CLOSED)
-        await self._ask_to_sign_in(record or await principals.get(self.principal.key))
+        return await self._sign_in_required(record or await principals.get(self.principal.key))
 
     async def _change_active(
         self, change: Callable[[ActiveTokens], ActiveTokens | None]
@@ -229,6 +232,20 @@ class Credential:
 
         principals = self.services.principals
         return await principals.change(self.principal.key, self.provider.name, apply)
+
+    async def _surely(
+        self, change: Callable[[ActiveTokens], ActiveTokens | None]
+    ) -> PrincipalRecord | None:
+        """Write refreshed tokens although the store fails once or twice: there is no other copy.
+
+        Repeating does no harm, because the change asks for the lease that it ends.
+        """
+        for pause in _STORE_PAUSES:
+            try:
+                return await self._change_active(change)
+            except UpstreamUnavailable:
+                await anyio.sleep(pause)
+        return await self._change_active(change)
 
     @property
     def _place(self) -> Place:

@@ -99,7 +99,7 @@ class SignInOffers:
         pending: PendingSignIn,
     ) -> SignInPrompt:
         sign_in = record.upstream(provider.name) if record else UpstreamSignIn()
-        waiting = sign_in.parked is not None and sign_in.parked.parked_until > self.clock()
+        waiting = sign_in.parked is not None and sign_in.parked.is_waiting(self.clock())
         query = urlencode(
             {
                 "state": state,

@@ -13,7 +13,7 @@ _BASE64URL_128_BITS = re.compile(r"[A-Za-z0-9_-]{22,128}")
 _WORDS = re.compile(r"[a-z_-]+|[A-Z_-]+")
 """Placeholders that nobody replaced; random base64url mixes cases or has digits."""
 
-_UNEXPANDED = re.compile(r"\$\{?[A-Za-z_][\w:-]*\}?|%\w+%")
+_UNEXPANDED = re.compile(r"\$\{.*\}|\$\(.*\)|\{\{.*\}\}|\$[A-Za-z_][\w:-]*|%\w+%")
 
 _FEWEST_DISTINCT_PAIRS = 0.6
 """Share of neighbouring character pairs that must differ. Random ids stay above 0.7; repeated

@@ -1,10 +1,12 @@
 """The principals' records: how they change, and how long they live."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rally_mcp.crypto import RecordKey
+from rally_mcp.errors import UpstreamUnavailable
 from rally_mcp.sign_in.principal import Principal
 from rally_mcp.sign_in.records import PrincipalRecord, UpstreamSignIn
 from rally_mcp.storage.collection import Collection
@@ -72,8 +74,15 @@ class Principals:
     async def touch(self, key: RecordKey, record: PrincipalRecord) -> None:
         """Move the end of a used record on, at most once a day."""
         now = self.clock()
-        if _living_on(record, now).expire_at - record.expire_at >= TOUCH_AFTER:
-            await self.records.update(key, lambda current: _living_on(current, now))
+
+        def moved(current: PrincipalRecord) -> PrincipalRecord | None:
+            later = _living_on(current, now)
+            return later if later.expire_at - current.expire_at >= TOUCH_AFTER else None
+
+        if moved(record):
+            # The call that happens to be the day's first must not fail for it.
+            with suppress(UpstreamUnavailable):
+                await self.records.update(key, moved)
 
     async def remove(self, key: RecordKey) -> PrincipalRecord | None:
         """Delete the record with everything in it; return it to the one caller who did."""

@@ -22,7 +22,8 @@ PRINCIPALS = "principals"
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Members of a newer version are left out, not refused: instances of two versions meet here.
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class OAuthState(Record):
@@ -66,6 +67,10 @@ class SealedTokens(_Part):
     user: User
 
 
+MOST_TRIES = 5
+"""Wrong codes until what is parked is destroyed: 5 of 2^40."""
+
+
 class ParkedTokens(_Part):
     """Tokens that wait for the confirmation code."""
 
@@ -76,6 +81,10 @@ class ParkedTokens(_Part):
     tries: int = 0
     """How many codes were tried; counted before they are compared."""
     parked_until: datetime
+
+    def is_waiting(self, now: datetime) -> bool:
+        """Tell whether the code may still come."""
+        return self.parked_until > now and self.tries < MOST_TRIES
 
 
 class Lease(_Part):

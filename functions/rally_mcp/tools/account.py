@@ -105,9 +105,9 @@ TOOLS = (
         name="complete_sign_in",
         title="Complete the sign-in",
         description=(
-            "Finish signing in: pass the confirmation code that the user read on the sign-in "
-            'page (the user says "authentication complete" and the code). Then repeat the '
-            "request that asked for the sign-in. Never make up a code."
+            "Finish signing in where the instructions ask for a code: pass the confirmation code "
+            'that the user read on the sign-in page (the user says "authentication complete" and '
+            "the code). Then repeat the request that asked for the sign-in. Never make up a code."
         ),
         toolset="account",
         arguments=CompleteSignIn,

@@ -42,7 +42,8 @@ Points = Annotated[
         strict=True,
         ge=0,
         le=10_000,
-        description="Plan estimate in story points.",
         allow_inf_nan=False,
     ),
 ]
+POINTS = "Plan estimate in points."
+"""What `points` is, for a field that may also be absent."""

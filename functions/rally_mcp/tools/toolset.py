@@ -92,7 +92,9 @@ class Tool(Generic[ArgumentsT]):
     def __post_init__(self) -> None:
         """Make both schemas once: they are asked for at every listing."""
         object.__setattr__(
-            self, "input_schema", _without_titles(self.arguments.model_json_schema())
+            self,
+            "input_schema",
+            _described_by_tool(_without_titles(self.arguments.model_json_schema())),
         )
         object.__setattr__(self, "output_schema", _open_schema(self.facts))
 
@@ -145,15 +147,20 @@ def _sentence(error: ValidationError) -> str:
 
 def _without_titles(schema: dict[str, Any]) -> dict[str, Any]:
     """Drop the titles that pydantic makes out of names: they cost a model tokens for nothing."""
-    return {
-        name: {key: _without_titles(value) for key, value in member.items()}
-        if name == "properties"
-        else _without_titles(member)
-        if isinstance(member, dict)
-        else member
-        for name, member in schema.items()
-        if name != "title" or not isinstance(member, str)
-    }
+    kept: dict[str, Any] = {}
+    for name, member in schema.items():
+        if name in {"properties", "$defs"}:
+            kept[name] = {key: _without_titles(value) for key, value in member.items()}
+        elif isinstance(member, dict):
+            kept[name] = _without_titles(member)
+        elif name != "title":
+            kept[name] = member
+    return kept
+
+
+def _described_by_tool(schema: dict[str, Any]) -> dict[str, Any]:
+    """Drop the class's own description: the tool has one that is written for a model."""
+    return {name: member for name, member in schema.items() if name != "description"}
 
 
 def _open_schema(facts: type[Facts]) -> dict[str, Any]:
@@ -173,5 +180,5 @@ def _open_schema(facts: type[Facts]) -> dict[str, Any]:
         return [opened(item) for item in schema] if isinstance(schema, list) else schema
 
     schema = facts.model_json_schema(mode="serialization")
-    opened_schema: dict[str, Any] = opened(_without_titles(schema))
+    opened_schema: dict[str, Any] = opened(_described_by_tool(_without_titles(schema)))
     return opened_schema

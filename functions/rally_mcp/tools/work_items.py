@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated
 
+from anyio import to_thread
 from pydantic import Field
 
 from rally_mcp.rally.artifact_types import DEFECT, STORY, ArtifactType
@@ -10,6 +11,7 @@ from rally_mcp.rally.models import Artifact, Reference
 from rally_mcp.rally.rich_text import html_to_markdown, markdown_to_html
 from rally_mcp.tools.artifact_arguments import (
     LONGEST_NAME,
+    POINTS,
     Description,
     Line,
     Points,
@@ -28,7 +30,7 @@ class CreateRallyStory(Arguments):
 
     title: Title
     description: Description = ""
-    points: Points = 1
+    points: Annotated[Points, Field(description=POINTS)] = 1
     project: Project = None
 
 
@@ -45,7 +47,7 @@ class CreateRallyDefect(Arguments):
         Line | None,
         Field(min_length=1, max_length=128, description="One of the workspace's priorities."),
     ] = None
-    points: Annotated[Points | None, Field(description="Plan estimate in points.")] = None
+    points: Annotated[Points | None, Field(description=POINTS)] = None
     project: Project = None
 
 
@@ -105,7 +107,6 @@ class Issue(Facts):
     priority: str
     severity: str
     blocked: bool
-    blocked_reason: str
     project: str
     owner: str
     iteration: str
@@ -119,7 +120,7 @@ async def create_rally_story(context: ToolContext, arguments: CreateRallyStory) 
     """Create a user story."""
     fields = {
         "Name": arguments.title,
-        "Description": markdown_to_html(arguments.description),
+        "Description": await to_thread.run_sync(markdown_to_html, arguments.description),
         "PlanEstimate": arguments.points,
         "ScheduleState": "Defined",
     }
@@ -137,7 +138,7 @@ async def create_rally_defect(context: ToolContext, arguments: CreateRallyDefect
     """Create a defect."""
     fields = {
         "Name": arguments.title,
-        "Description": markdown_to_html(arguments.description),
+        "Description": await to_thread.run_sync(markdown_to_html, arguments.description),
         "Severity": arguments.severity,
         "Priority": arguments.priority,
         "PlanEstimate": arguments.points,
@@ -162,6 +163,7 @@ async def get_rally_issue(context: ToolContext, arguments: GetRallyIssue) -> Ans
         f"{issue.formatted_id} is a {issue.type}: {issue.url}",
         {
             "name": issue.name,
+            "blocked_reason": _line(artifact.blocked_reason),
             "description": _shown(artifact.description),
             "notes": _shown(artifact.notes),
         },
@@ -204,7 +206,6 @@ def _issue(context: ToolContext, artifact_type: ArtifactType, artifact: Artifact
         priority=_line(artifact.priority),
         severity=_line(artifact.severity),
         blocked=artifact.blocked,
-        blocked_reason=_line(artifact.blocked_reason),
         project=_named(artifact.project),
         owner=_named(artifact.owner),
         iteration=_named(artifact.iteration),
@@ -271,7 +272,7 @@ TOOLS = (
         handler=get_rally_issue,
         read_only=True,
         failure="Failed to get Rally issue",
-        user_texts=("name", "description", "notes"),
+        user_texts=("name", "blocked_reason", "description", "notes"),
         idempotent=True,
     ),
 )

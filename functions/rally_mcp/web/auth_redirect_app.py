@@ -25,6 +25,7 @@ def create(base: Foundations) -> ASGIApp:
         browser.get_only(request)
         parameters = browser.parameters(request)
         state = _state(parameters)
+        _check_method(parameters)
         found = await services.states.find(state)
         _check_challenge(parameters, found)
         audit.write(
@@ -39,8 +40,7 @@ def create(base: Foundations) -> ASGIApp:
         )
 
     async def answer_health(request: Request) -> Response:
-        browser.get_only(request)
-        return health(Function.AUTH_REDIRECT)
+        return health(request, Function.AUTH_REDIRECT)
 
     routes = routed(
         {
@@ -62,17 +62,19 @@ def _state(parameters: Mapping[str, str]) -> str:
     return state
 
 
-def _check_challenge(parameters: Mapping[str, str], found: OpenState) -> None:
-    """Refuse a link whose PKCE parameters are not those of the sign-in; it may carry none."""
-    challenge, method = (
-        parameters.get(name) for name in ("code_challenge", "code_challenge_method")
-    )
-    if challenge is None and method is None:
-        return
-    # RFC 7636 §4.3: a missing method means plain, which is refused like any other.
-    if method != "S256":
+def _check_method(parameters: Mapping[str, str]) -> None:
+    """Refuse any method but S256. RFC 7636 §4.3: a missing one means plain."""
+    given = "code_challenge" in parameters or "code_challenge_method" in parameters
+    if given and parameters.get("code_challenge_method") != "S256":
         raise browser.MethodUnsupported
-    if not hmac.compare_digest((challenge or "").encode(), found.code_challenge.encode()):
+
+
+def _check_challenge(parameters: Mapping[str, str], found: OpenState) -> None:
+    """Refuse a challenge that is not the one of the sign-in; a link may carry none."""
+    if "code_challenge_method" not in parameters:
+        return
+    challenge = parameters.get("code_challenge", "")
+    if not hmac.compare_digest(challenge.encode(), found.code_challenge.encode()):
         raise RequestRefused(
             400,
             "Invalid code_challenge - does not match stored code_verifier",

@@ -6,6 +6,7 @@ Nothing that is raised below gets out of here, and no answer carries a traceback
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rally_mcp import logs
 from rally_mcp.errors import ConfigurationError, RallyMcpError
-from rally_mcp.web.responses import INTERNAL_ERROR, RequestRefused
+from rally_mcp.web.responses import INTERNAL_ERROR, NO_STORE, RequestRefused
 
 Endpoint = Callable[[Request], Awaitable[Response]] | ASGIApp
 
@@ -48,6 +49,10 @@ def boundary(app: ASGIApp, error_answer: ErrorAnswer) -> ASGIApp:
         async def watched(message: Message) -> None:
             nonlocal started
             started = True
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(raw=message.setdefault("headers", []))
+                for name, value in NO_STORE.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         request = Request(scope)

@@ -1,7 +1,5 @@
 """mcp_endpoint: MCP and REST over the same tools, for callers with a credential."""
 
-from urllib.parse import urlsplit
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
@@ -16,15 +14,15 @@ from rally_mcp.web.boundary import boundary, routed
 from rally_mcp.web.mcp_protocol import McpProtocol, NotJson
 from rally_mcp.web.responses import (
     RequestRefused,
+    get_or_head,
     health,
     json_answer,
     json_error,
-    method_not_allowed,
 )
 from rally_mcp.web.rest import RestApi
 
-_PARSE_ERROR, _INVALID_REQUEST = -32700, -32600
-"""JSON-RPC's codes for what is refused before MCP reads it."""
+_PARSE_ERROR, _INVALID_REQUEST, _INTERNAL_ERROR = -32700, -32600, -32603
+"""JSON-RPC's codes for what fails before MCP reads it."""
 
 
 def create(base: Foundations) -> ASGIApp:
@@ -34,15 +32,14 @@ def create(base: Foundations) -> ASGIApp:
     tools = offered(settings.toolsets, read_only=settings.read_only)
     protocol = McpProtocol(services, tools)
     rest = RestApi(services, tools)
-    description = openapi.document(_origin(settings.mcp_url), tools)
+    description = openapi.document(settings.mcp_url.removesuffix("/mcp"), tools)
 
     async def describe(request: Request) -> Response:
-        _get_only(request)
+        get_or_head(request)
         return json_answer(description)
 
     async def answer_health(request: Request) -> Response:
-        _get_only(request)
-        return health(Function.MCP_ENDPOINT)
+        return health(request, Function.MCP_ENDPOINT)
 
     routes = routed(
         {
@@ -58,16 +55,6 @@ def create(base: Foundations) -> ASGIApp:
     return boundary(routes, _error_answer)
 
 
-def _get_only(request: Request) -> None:
-    if request.method not in {"GET", "HEAD"}:
-        raise method_not_allowed("GET, HEAD")
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
-
-
 def _error_answer(request: Request, error: RallyMcpError, correlation_id: str) -> Response:
     """Return JSON; on the MCP path a JSON-RPC error, which is what a client there reads."""
     del correlation_id
@@ -75,6 +62,8 @@ def _error_answer(request: Request, error: RallyMcpError, correlation_id: str) -
         return json_error(error)
     headline = f"{error.headline}: " if isinstance(error, RequestRefused) else ""
     code = _PARSE_ERROR if isinstance(error, NotJson) else _INVALID_REQUEST
+    if error.http_status >= 500:  # noqa: PLR2004 server errors, RFC 9110 §15.6
+        code = _INTERNAL_ERROR
     message = f"{headline}{error.message}"
     answer = {
         "jsonrpc": "2.0",

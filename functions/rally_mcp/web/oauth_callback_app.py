@@ -43,8 +43,7 @@ def create(base: Foundations) -> ASGIApp:
         return browser.signed_in(await services.completion.finish(state, code))
 
     async def answer_health(request: Request) -> Response:
-        browser.get_only(request)
-        return health(Function.OAUTH_CALLBACK)
+        return health(request, Function.OAUTH_CALLBACK)
 
     routes = routed(
         {

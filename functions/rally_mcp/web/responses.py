@@ -59,11 +59,18 @@ def method_not_allowed(allowed: str) -> RequestRefused:
     )
 
 
+def get_or_head(request: Request) -> None:
+    """Refuse every method that does not read."""
+    if request.method not in {"GET", "HEAD"}:
+        raise method_not_allowed("GET, HEAD")
+
+
 def wants_page(request: Request) -> bool:
     """Tell whether a browser asks: everything else gets JSON."""
     return "text/html" in request.headers.get("accept", "")
 
 
-def health(function: str) -> Response:
+def health(request: Request, function: str) -> Response:
     """Answer a health check: the process runs and its settings were accepted."""
+    get_or_head(request)
     return json_answer({"status": "ok", "function": function, "version": __version__})

@@ -23,6 +23,9 @@ from rally_mcp.web.own_origin import OwnOrigin
 from rally_mcp.web.responses import RequestRefused, json_answer, json_error, method_not_allowed
 from rally_mcp.web.tool_calls import tool_context
 
+_CHALLENGE = 'Session-ID realm="Rally"'
+"""RFC 9110 §15.5.2 wants one. Not Bearer: a client would start an OAuth of its own."""
+
 
 class RestApi:
     """The handlers of /tools."""
@@ -51,7 +54,8 @@ class RestApi:
             arguments = _arguments(await read_body(request))
             answer = await tool.run(tool_context(self._services, principal), arguments)
         except SignInRequired as error:
-            return json_answer(sign_in_members(error.prompt, error.prompt.auth_url), 401)
+            members = sign_in_members(error.prompt, error.prompt.auth_url)
+            return json_answer(members, 401, {"WWW-Authenticate": _CHALLENGE})
         except RequestRefused:
             raise
         except RallyMcpError as raised:
@@ -63,8 +67,8 @@ class RestApi:
         name = named.replace("-", "_")
         tool = self._tools.get(REST_ALIASES.get(name, name))
         if tool is None:
-            known = ", ".join(self._tools)
-            raise RequestRefused(404, "Unknown tool", f"Known tools: {known}.")
+            names = ", ".join(self._tools)
+            raise RequestRefused(404, "Unknown tool", f"Known tools: {names}.")
         return tool
 
 
