@@ -27,7 +27,7 @@ Callers = list[Mapping[str, str]]
 async def run(
     url: str, callers: Callers, body: bytes, seconds: float, check: Callable[[bytes], bool]
 ) -> Outcome:
-    """Let every caller repeat its request for some seconds. Raises RuntimeError for a bad answer."""
+    """Let every caller repeat its request for some seconds; a bad answer is a RuntimeError."""
     started = time.perf_counter()
     until = started + seconds
     counts = await asyncio.gather(
