@@ -14,11 +14,12 @@ from rally_mcp.errors import (
     RallyMcpError,
     UpstreamRejected,
 )
+from rally_mcp.rally.answers import IN_DOUBT, UnknownType
 from rally_mcp.rally.artifact_types import ArtifactType, prefix_of, stock_type_of
 from rally_mcp.rally.models import ARTIFACT_FIELDS, Artifact, Envelope, Reference, User, UserProfile
 from rally_mcp.rally.query import all_of, equals
 from rally_mcp.rally.tenant import allowed_values, types_by_prefix
-from rally_mcp.rally.wsapi import IN_DOUBT, UnknownType, Wsapi
+from rally_mcp.rally.wsapi import Wsapi
 
 WHOLE_WORKSPACE = {"project": "null", "projectScopeUp": "false", "projectScopeDown": "true"}
 """Always sent: the server's own defaults differ between stacks and read parent projects too."""

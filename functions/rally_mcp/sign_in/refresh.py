@@ -104,8 +104,8 @@ class Refresh:
             kept = TokenResponse(
                 granted.access_token, granted.refresh_token or refresh_token, granted.expires_at
             )
-            fresh = await self._write(self.slot.sealed(stale, kept), owner)
-        return fresh
+            refreshed = await self._write(self.slot.sealed(stale, kept), owner)
+        return refreshed  # noqa: RET504 mypy takes a cancel scope for one that swallows errors
 
     async def _write(self, fresh: ActiveTokens, owner: str) -> ActiveTokens:
         """Replace the stale tokens and with them the lease; there is no other copy of these."""
