@@ -62,8 +62,8 @@ clients:  ## Install the JavaScript MCP clients that some tests drive (needs npm
 	else echo 'npm is not on the PATH: the tests that drive JavaScript clients will be skipped'; fi
 
 benchmarks: $(SETUP)  ## Run the benchmarks one after another
-	@for name in start tool_call storage_operations; do \
-	echo "== $$name"; PYTHONPATH=functions:. .venv/bin/python -m "benchmarks.$$name" || exit; done
+	@for what in start tool_call 'tool_call --rally light' storage_operations; do \
+	echo "== $$what"; PYTHONPATH=functions:. .venv/bin/python -m benchmarks.$$what || exit; done
 
 EXPORT = { echo '\# Made from uv.lock by "make requirements"; not to be edited.'; \
 	$(UV) export --frozen --quiet --python "$(PYTHON)" \

@@ -1,9 +1,10 @@
 """Throughput of an authenticated tool call against the same tool on the bare SDK.
 
-    python -m benchmarks.tool_call [--seconds 8] [--rounds 3] [--callers 16] [--latency-ms 20]
+    python -m benchmarks.tool_call [--rally simulator|light] [--seconds 6] [--rounds 3]
 
-Both run in turn on one simulated Rally. The product runs through functions-framework, with
-SQLite, sign-in, sealed tokens, audit and everything else it does in production.
+Both run in turn on one Rally that takes 20 ms, with 16 callers. The product runs through
+functions-framework, with SQLite, sign-in, sealed tokens, audit and everything else it does in
+production. The simulator is itself the slowest of the three; `--rally light` takes it out.
 """
 
 import argparse
@@ -51,17 +52,18 @@ HEADERS = {
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=8)
+    parser.add_argument("--rally", choices=("simulator", "light"), default="simulator")
+    parser.add_argument("--seconds", type=float, default=6)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--callers", type=int, default=16)
     parser.add_argument("--latency-ms", type=int, default=20)
     options = parser.parse_args()
     with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
-        product, bare = _start_all(stack, Path(folder), options.latency_ms)
+        product, bare = _start_all(stack, Path(folder), options)
         asyncio.run(_measure(product, bare, options))
 
 
-def _start_all(stack: ExitStack, folder: Path, latency_ms: int) -> tuple[str, str]:
+def _start_all(stack: ExitStack, folder: Path, options: argparse.Namespace) -> tuple[str, str]:
     ports = {name: free_port() for name in ("mcp", "auth", "callback", "rally", "bare")}
     origin = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
     callback_url = f"{origin['callback']}/callback"
@@ -76,10 +78,8 @@ def _start_all(stack: ExitStack, folder: Path, latency_ms: int) -> tuple[str, st
         "RALLY_CLIENT_SECRET": "env:BENCHMARK_SECRET",
         "BENCHMARK_SECRET": "benchmark",
     }
-    simulator = (sys.executable, "-m", "devtools.rally_simulator", "--port", str(ports["rally"]))
-    client = ("--client-id", "benchmark", "--client-secret", "benchmark")
-    options = ("--redirect-uri", callback_url, "--latency-ms", str(latency_ms))
-    stack.enter_context(running((*simulator, *client, *options), origin["rally"]))
+    rally = _rally_command(options, ports["rally"], callback_url)
+    stack.enter_context(running(rally, origin["rally"]))
     names = {"mcp": "mcp_endpoint", "auth": "auth_redirect", "callback": "oauth_callback"}
     for name, function in names.items():
         command = (FUNCTIONS_FRAMEWORK, "--source", f"functions/{function}.py")
@@ -89,6 +89,15 @@ def _start_all(stack: ExitStack, folder: Path, latency_ms: int) -> tuple[str, st
     path = {"PYTHONPATH": os.pathsep.join(("functions", "."))}
     stack.enter_context(running((*server, origin["rally"]), f"{origin['bare']}/mcp", path))
     return origin["mcp"], origin["bare"]
+
+
+def _rally_command(options: argparse.Namespace, port: int, callback_url: str) -> tuple[str, ...]:
+    latency = str(options.latency_ms)
+    if options.rally == "light":
+        return (sys.executable, "-m", "benchmarks.light_rally", str(port), latency)
+    command = (sys.executable, "-m", "devtools.rally_simulator", "--port", str(port))
+    client = ("--client-id", "benchmark", "--client-secret", "benchmark")
+    return (*command, *client, "--redirect-uri", callback_url, "--latency-ms", latency)
 
 
 async def _measure(product: str, bare: str, options: argparse.Namespace) -> None:
@@ -105,7 +114,10 @@ async def _measure(product: str, bare: str, options: argparse.Namespace) -> None
             f"ratio {ratios[-1]:.2f}",
             flush=True,
         )
-    print(f"median ratio {statistics.median(ratios):.2f} at {options.callers} callers")
+    print(
+        f"median ratio {statistics.median(ratios):.2f} at {options.callers} callers, "
+        f"Rally: {options.rally}"
+    )
 
 
 async def _sign_in(product: str, user: str) -> Mapping[str, str]:
