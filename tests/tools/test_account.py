@@ -86,10 +86,11 @@ async def test_each_chat_is_its_own_user(deployment, ann):
 
     results = [await call_over_mcp(chat, "get_rally_user") for chat in (ann, bob)]
 
-    assert [text_of(result) for result in results] == [
+    assert [text_of(result).splitlines()[0] for result in results] == [
         "Signed in to Rally as Ann Archer.",
         "Signed in to Rally as Bob Baker.",
     ]
+    assert "\ndefault_project: Backlog\n" in text_of(results[0])
 
 
 @pytest.mark.parametrize("tool", ["get_rally_user", "sign_out"])

@@ -153,7 +153,9 @@ async def test_text_and_structured_content_complete_each_other(ann):
 
     facts = result["structuredContent"]
     assert not result["isError"]
-    assert text_of(result).startswith(f"US1 is a user story: {facts['url']}\n")
+    assert text_of(result).startswith(
+        f"US1 is a user story, In-Progress, 5 points: {facts['url']}\n"
+    )
     assert "As a **shopper** I want to keep my basket" in text_of(result)
     assert {"description", "notes"}.isdisjoint(facts)
     assert "shopper" not in str(facts)

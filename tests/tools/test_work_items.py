@@ -55,7 +55,8 @@ async def test_the_same_facts_and_one_line_are_told_over_mcp(ann, rally):
 
     url = f"{RALLY_ORIGIN}/#/detail/userstory/{story(rally, 'Search by name').object_id}"
     assert not result["isError"]
-    assert text_of(result) == f"Created user story US6: {url}"
+    assert text_of(result).startswith(f"Created user story US6: {url}\n")
+    assert "\nproject: Backlog\n" in text_of(result)
     assert result["structuredContent"]["message"] == "Rally story created successfully"
     assert result["structuredContent"]["story"]["url"] == url
 

@@ -64,7 +64,14 @@ async def get_rally_user(context: ToolContext, _: NoArguments) -> Answer:
         default_workspace=_line(me.workspace),
         default_project=_line(me.project),
     )
-    return Answer(facts, f"Signed in to Rally as {facts.display_name or facts.user_name}.")
+    return Answer(
+        facts,
+        f"Signed in to Rally as {facts.display_name or facts.user_name}.",
+        user_fields={
+            "default_workspace": facts.default_workspace,
+            "default_project": facts.default_project,
+        },
+    )
 
 
 async def complete_sign_in(context: ToolContext, arguments: CompleteSignIn) -> Answer:

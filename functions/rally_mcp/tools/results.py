@@ -1,7 +1,7 @@
 """Tool answers and errors as MCP results. Text and structured content complete each other.
 
 Structured content holds the facts. The text holds the outcome in one line and what people wrote
-in Rally, between markers that no such text can contain.
+in Rally, between markers that no such text can contain; of the facts it repeats a few.
 """
 
 from typing import Any
@@ -18,9 +18,9 @@ _LONGEST_MESSAGE = 1000
 
 def tool_result(answer: Answer) -> CallToolResult:
     """Return the MCP result of a tool that worked."""
-    text = answer.summary
-    if answer.user_texts:
-        text = f"{text}\n\n{fenced(new_nonce(), answer.user_texts)}"
+    fields = "\n".join(f"{name}: {value}" for name, value in answer.user_fields.items() if value)
+    written = fenced(new_nonce(), {"fields": fields, **answer.user_texts})
+    text = f"{answer.summary}\n\n{written}".rstrip()
     return CallToolResult(
         content=[TextContent(type="text", text=text)],
         structured_content=answer.facts.model_dump(mode="json"),

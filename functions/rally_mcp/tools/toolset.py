@@ -33,12 +33,15 @@ class Facts(BaseModel):
 class Answer:
     """A tool's answer.
 
-    `summary` says the outcome in trusted words. `user_texts` are texts that people wrote in Rally
-    (label → text): the model sees them between markers, REST as further members of the facts.
+    `summary` says the outcome in trusted words. What people wrote in Rally comes apart from it
+    (label → text), and a model sees it between markers: `user_texts` are in no fact, REST gives
+    them as further members; `user_fields` repeat short facts for clients that show a model the
+    text alone.
     """
 
     facts: Facts
     summary: str
+    user_fields: Mapping[str, str] = field(default_factory=dict)
     user_texts: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -131,7 +131,7 @@ async def create_rally_story(context: ToolContext, arguments: CreateRallyStory) 
         story=item,
         warnings=warnings,
     )
-    return Answer(facts, _created_summary(STORY, item, warnings))
+    return _created(facts, STORY, item, warnings)
 
 
 async def create_rally_defect(context: ToolContext, arguments: CreateRallyDefect) -> Answer:
@@ -151,18 +151,25 @@ async def create_rally_defect(context: ToolContext, arguments: CreateRallyDefect
         defect=item,
         warnings=warnings,
     )
-    return Answer(facts, _created_summary(DEFECT, item, warnings))
+    return _created(facts, DEFECT, item, warnings)
 
 
 async def get_rally_issue(context: ToolContext, arguments: GetRallyIssue) -> Answer:
     """Read one artifact."""
     artifact_type, artifact = await context.rally.read(arguments.formatted_id)
     issue = _issue(context, artifact_type, artifact)
+    points = "" if issue.plan_estimate is None else f", {issue.plan_estimate:g} points"
     return Answer(
         issue,
-        f"{issue.formatted_id} is a {issue.type}: {issue.url}",
-        {
+        f"{issue.formatted_id} is a {issue.type}, {issue.state}{points}: {issue.url}",
+        user_fields={
             "name": issue.name,
+            "owner": issue.owner,
+            "project": issue.project,
+            "iteration": issue.iteration,
+            "release": issue.release,
+        },
+        user_texts={
             "blocked_reason": _line(artifact.blocked_reason),
             "description": _shown(artifact.description),
             "notes": _shown(artifact.notes),
@@ -189,9 +196,16 @@ async def _create(
     return item, [_line(warning) for warning in created.warnings]
 
 
-def _created_summary(artifact_type: ArtifactType, item: CreatedItem, warnings: list[str]) -> str:
+def _created(
+    facts: Facts, artifact_type: ArtifactType, item: CreatedItem, warnings: list[str]
+) -> Answer:
+    number = f" {item.formatted_id}" if item.formatted_id else ""
     said = "".join(f"\nRally warned: {warning}" for warning in warnings)
-    return f"Created {artifact_type.title} {item.formatted_id}: {item.url}{said}"
+    return Answer(
+        facts,
+        f"Created {artifact_type.title}{number}: {item.url}{said}",
+        user_fields={"project": item.project},
+    )
 
 
 def _issue(context: ToolContext, artifact_type: ArtifactType, artifact: Artifact) -> Issue:
@@ -272,7 +286,7 @@ TOOLS = (
         handler=get_rally_issue,
         read_only=True,
         failure="Failed to get Rally issue",
-        user_texts=("name", "blocked_reason", "description", "notes"),
+        user_texts=("blocked_reason", "description", "notes"),
         idempotent=True,
     ),
 )
