@@ -1,7 +1,6 @@
 """What Rally's rarer answers mean to the caller: half a create, a closed network, a long pause."""
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -10,18 +9,14 @@ import httpx
 import pytest
 
 from devtools.rally_simulator import RallySimulator
-from tests.fixtures.deployment import RALLY_ORIGIN, Caller, Deployment
+from tests.fixtures.deployment import RALLY_ORIGIN
 from tests.fixtures.mcp_call import call_over_mcp, text_of
 from tests.fixtures.rally_wire import (
     WSAPI,
-    Wire,
-    WiredDeployment,
     answers,
     fails,
     rewrites,
-    wired,
 )
-from tests.fixtures.signed_in import WITHOUT_CODE, signed_in
 
 STORIES = f"{WSAPI}/hierarchicalrequirement"
 DOUBT = "Whether Rally carried it out is not known"
@@ -30,21 +25,6 @@ NOT_ADMITTED = (
     "Your IP address, 1.2.3.4, is not within the allowed range that your subscription "
     "administrator has configured."
 )
-
-
-@pytest.fixture
-def deployment(deploy: Callable[..., Deployment]) -> WiredDeployment:
-    return wired(deploy(**WITHOUT_CODE))
-
-
-@pytest.fixture
-def wire(deployment: WiredDeployment) -> Wire:
-    return deployment.wire
-
-
-@pytest.fixture
-async def ann(deployment: WiredDeployment) -> Caller:
-    return await signed_in(deployment, "ann")
 
 
 def stories(rally: RallySimulator, name: str) -> list[Any]:

@@ -19,17 +19,13 @@ from rally_mcp.identity_providers.rally import rally as declare_rally
 from rally_mcp.identity_providers.token_endpoint import TOKEN_REQUEST_TIMEOUT, TokenEndpoint
 from rally_mcp.secret_store import SecretReference, SecretStore
 from rally_mcp.settings import Function, load
-from tests.fixtures.deployment import CALLBACK_URL, CLIENT_ID, Caller, Deployment
+from tests.fixtures.deployment import CALLBACK_URL, CLIENT_ID
 from tests.fixtures.rally_wire import (
     TOKEN,
     WSAPI,
     Disturbance,
     Forward,
-    Wire,
-    WiredDeployment,
-    wired,
 )
-from tests.fixtures.signed_in import WITHOUT_CODE, signed_in
 from tests.fixtures.skipped_time import SkippingLoop
 
 STORIES = f"{WSAPI}/hierarchicalrequirement"
@@ -52,21 +48,6 @@ def anyio_backend(clock) -> tuple[str, dict[str, Any]]:
 def rally(clock) -> RallySimulator:
     client = RegisteredClient(CLIENT_ID, "correct horse", (CALLBACK_URL,))
     return RallySimulator(clock=clock, clients=[client], rotate_refresh_tokens=True)
-
-
-@pytest.fixture
-def deployment(deploy: Callable[..., Deployment]) -> WiredDeployment:
-    return wired(deploy(**WITHOUT_CODE))
-
-
-@pytest.fixture
-def wire(deployment: WiredDeployment) -> Wire:
-    return deployment.wire
-
-
-@pytest.fixture
-async def ann(deployment: WiredDeployment) -> Caller:
-    return await signed_in(deployment, "ann")
 
 
 def now() -> float:

@@ -1,6 +1,5 @@
 """Tokens that Rally no longer takes: refreshed once where that helps, a fresh link where not."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import httpx
@@ -8,19 +7,16 @@ import pytest
 
 from devtools.rally_simulator import RallySimulator, RegisteredClient
 from devtools.rally_simulator.faults import Fault
-from tests.fixtures.deployment import AUTH_ORIGIN, CALLBACK_URL, CLIENT_ID, Caller, Deployment
+from tests.fixtures.deployment import AUTH_ORIGIN, CALLBACK_URL, CLIENT_ID
 from tests.fixtures.mcp_call import call_over_mcp, text_of
 from tests.fixtures.rally_wire import (
     TOKEN,
     WSAPI,
-    Wire,
-    WiredDeployment,
     answers,
     fails,
     loses_answer,
-    wired,
 )
-from tests.fixtures.signed_in import WITHOUT_CODE, sign_in, signed_in
+from tests.fixtures.signed_in import sign_in, signed_in
 
 ENDED = "The upstream ended the last sign-in."
 
@@ -34,21 +30,6 @@ def different_rally(**options: object) -> pytest.MarkDecorator:
 def rally(clock, request) -> RallySimulator:
     client = RegisteredClient(CLIENT_ID, "correct horse", (CALLBACK_URL,))
     return RallySimulator(clock=clock, clients=[client], **getattr(request, "param", {}))
-
-
-@pytest.fixture
-def deployment(deploy: Callable[..., Deployment]) -> WiredDeployment:
-    return wired(deploy(**WITHOUT_CODE))
-
-
-@pytest.fixture
-def wire(deployment: WiredDeployment) -> Wire:
-    return deployment.wire
-
-
-@pytest.fixture
-async def ann(deployment: WiredDeployment) -> Caller:
-    return await signed_in(deployment, "ann")
 
 
 def asks_to_sign_in(answer: httpx.Response, notice: str = ENDED) -> bool:

@@ -26,7 +26,7 @@ from tests.fixtures.rally_wire import (
     holds,
     wired,
 )
-from tests.fixtures.signed_in import WITHOUT_CODE, sign_in, signed_in
+from tests.fixtures.signed_in import WITHOUT_CODE, sign_in
 from tests.fixtures.watched_store import Updates, WatchedStore
 
 LEASE_SECONDS = 10
@@ -50,16 +50,6 @@ def deployment(deploy: Callable[..., Deployment], clock, updates) -> WiredDeploy
     path = Path(plain.settings["SQLITE_PATH"])
     plain.new_store = lambda: WatchedStore(updates, path, clock=clock)
     return wired(plain)
-
-
-@pytest.fixture
-def wire(deployment: WiredDeployment) -> Wire:
-    return deployment.wire
-
-
-@pytest.fixture
-async def ann(deployment: WiredDeployment) -> Caller:
-    return await signed_in(deployment, "ann")
 
 
 @pytest.fixture

@@ -1,24 +1,17 @@
 """A Rally that is slow, down, garbled or gone: what is tried again, and what never is."""
 
-from collections.abc import Callable
-
 import httpx
 import pytest
 
 from devtools.rally_simulator import RallySimulator
 from devtools.rally_simulator.faults import Fault
-from tests.fixtures.deployment import Caller, Deployment
 from tests.fixtures.mcp_call import call_over_mcp, text_of
 from tests.fixtures.rally_wire import (
     WSAPI,
-    Wire,
-    WiredDeployment,
     answers,
     fails,
     loses_answer,
-    wired,
 )
-from tests.fixtures.signed_in import WITHOUT_CODE, signed_in
 
 STORIES = f"{WSAPI}/hierarchicalrequirement"
 DOUBT = "Whether Rally carried it out is not known"
@@ -29,21 +22,6 @@ BROKEN = [
     {"body": "truncated"},
     {"body": "html"},
 ]
-
-
-@pytest.fixture
-def deployment(deploy: Callable[..., Deployment]) -> WiredDeployment:
-    return wired(deploy(**WITHOUT_CODE))
-
-
-@pytest.fixture
-def wire(deployment: WiredDeployment) -> Wire:
-    return deployment.wire
-
-
-@pytest.fixture
-async def ann(deployment: WiredDeployment) -> Caller:
-    return await signed_in(deployment, "ann")
 
 
 def stories(rally: RallySimulator, name: str) -> int:

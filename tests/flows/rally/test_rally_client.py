@@ -10,12 +10,10 @@ import pytest
 
 from devtools.rally_simulator import RallySimulator
 from devtools.rally_simulator.faults import Fault
-from tests.fixtures.deployment import Caller, Deployment
+from tests.fixtures.deployment import Deployment
 from tests.fixtures.mcp_call import call_over_mcp, text_of
 from tests.fixtures.rally_wire import (
     WSAPI,
-    Wire,
-    WiredDeployment,
     answers,
     holds,
     rewrites,
@@ -25,22 +23,6 @@ from tests.fixtures.signed_in import WITHOUT_CODE, signed_in
 
 STORIES = f"{WSAPI}/hierarchicalrequirement"
 DEFECTS = f"{WSAPI}/defect"
-
-
-@pytest.fixture
-def deployment(deploy: Callable[..., Deployment]) -> WiredDeployment:
-    """A deployment whose newest instance is on the wire."""
-    return wired(deploy(**WITHOUT_CODE))
-
-
-@pytest.fixture
-def wire(deployment: WiredDeployment) -> Wire:
-    return deployment.wire
-
-
-@pytest.fixture
-async def ann(deployment: WiredDeployment) -> Caller:
-    return await signed_in(deployment, "ann")
 
 
 def named(rally: RallySimulator, name: str, type_name: str = "HierarchicalRequirement") -> int:
