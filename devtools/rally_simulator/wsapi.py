@@ -23,7 +23,6 @@ from devtools.rally_simulator.rendering import (
 from devtools.rally_simulator.type_catalog import TYPES, concrete_types, find_type_name
 from devtools.rally_simulator.writes import create, update
 
-WRITING_METHODS = frozenset({"POST", "PUT"})
 SINGLETONS = frozenset({"user", "subscription"})
 
 

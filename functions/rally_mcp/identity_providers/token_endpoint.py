@@ -8,7 +8,7 @@ anything else                → UpstreamRejected
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -114,7 +114,6 @@ class TokenEndpoint:
     async def _post(
         self, provider: IdentityProvider, form: dict[str, str], client_secret: str
     ) -> _Answer:
-        title = provider.title
         try:
             response = await self.http().post(
                 provider.token_endpoint,
@@ -125,22 +124,10 @@ class TokenEndpoint:
         except httpx.TimeoutException as error:
             raise _late(provider) from error
         except httpx.HTTPError as error:
-            raise UpstreamUnavailable(f"{title} cannot be reached; try again later.") from error
-        if response.status_code == httpx.codes.TOO_MANY_REQUESTS or response.is_server_error:
-            raise UpstreamUnavailable(f"{title} is not available; try again later.")
-        try:
-            answer = _Answer.model_validate_json(response.content)
-        except ValidationError as error:
-            if not response.is_client_error:
-                raise UpstreamRejected(f"{title} gave no token response.") from error
-            answer = _Answer(error="unreadable")
-        if response.is_client_error and form["grant_type"] == "refresh_token":
-            # Rally's words for a dead refresh token are not documented: whatever it says, a new
-            # sign-in helps, unless the fault is this deployment's own or passes by itself.
-            return (
-                answer if answer.error in _NOT_THE_GRANTS_FAULT else _Answer(error="invalid_grant")
-            )
-        return answer
+            raise UpstreamUnavailable(
+                f"{provider.title} cannot be reached; try again later."
+            ) from error
+        return _read(provider, form, response)
 
     def _accepted(self, provider: IdentityProvider, answer: _Answer) -> TokenResponse:
         title = provider.title
@@ -160,6 +147,24 @@ class TokenEndpoint:
             refresh_token=answer.refresh_token or None,
             expires_at=self.clock() + timedelta(seconds=min(lifetime, _LONGEST_LIFETIME)),
         )
+
+
+def _read(provider: IdentityProvider, form: Mapping[str, str], response: httpx.Response) -> _Answer:
+    """Read what the endpoint says. Raises where that is nothing about this grant."""
+    if response.status_code == httpx.codes.TOO_MANY_REQUESTS or response.is_server_error:
+        raise UpstreamUnavailable(f"{provider.title} is not available; try again later.")
+    try:
+        answer = _Answer.model_validate_json(response.content)
+    except ValidationError as error:
+        if not response.is_client_error:
+            raise UpstreamRejected(f"{provider.title} gave no token response.") from error
+        answer = _Answer(error="unreadable")
+    is_refused_refresh = response.is_client_error and form["grant_type"] == "refresh_token"
+    if is_refused_refresh and answer.error not in _NOT_THE_GRANTS_FAULT:
+        # Rally's words for a dead refresh token are not documented: whatever it says, a new
+        # sign-in helps, unless the fault is this deployment's own or passes by itself.
+        return _Answer(error="invalid_grant")
+    return answer
 
 
 def _late(provider: IdentityProvider) -> UpstreamTimeout:

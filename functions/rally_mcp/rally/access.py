@@ -11,7 +11,6 @@ class AccessToken:
     value: str = field(repr=False)
     generation: int
     user_id: str
-    user_name: str
 
 
 class AccessTokens(Protocol):

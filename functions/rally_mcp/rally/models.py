@@ -50,7 +50,6 @@ class Envelope(_FromRally):
     errors: list[str] = Field(default_factory=list, alias="Errors")
     warnings: list[str] = Field(default_factory=list, alias="Warnings")
     results: list[dict[str, Any]] = Field(default_factory=list, alias="Results")
-    total: int = Field(0, alias="TotalResultCount")
     created: dict[str, Any] = Field(default_factory=dict, alias="Object")
     members: dict[str, Any] = Field(default_factory=dict)
     """Everything in it, for answers that are the object itself."""

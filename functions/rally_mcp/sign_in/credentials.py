@@ -95,5 +95,4 @@ class Credential:
             value=self._slot.open(active).access_token,
             generation=active.generation,
             user_id=active.tokens.user.id,
-            user_name=active.tokens.user.name,
         )

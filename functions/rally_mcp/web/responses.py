@@ -41,13 +41,12 @@ def json_error(
 
     `headline` and `message` stand in for the error's own.
     """
-    headers = dict(error.headers) if isinstance(error, RequestRefused) else {}
-    if isinstance(error, RateLimited | UpstreamUnavailable):
-        headers["Retry-After"] = str(error.retry_after)
+    headers: Mapping[str, str] = {}
     if isinstance(error, RequestRefused):
-        headline = error.headline
-    if headline is None:
-        headline = HTTPStatus(error.http_status).phrase
+        headline, headers = error.headline, error.headers
+    elif isinstance(error, RateLimited | UpstreamUnavailable):
+        headers = {"Retry-After": str(error.retry_after)}
+    headline = headline or HTTPStatus(error.http_status).phrase
     body = {"error": headline, "message": message or error.message}
     return json_answer(body, error.http_status, headers)
 
