@@ -86,5 +86,5 @@ PRIVATE_UV = "$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null \
 	&& ln -sf venv/bin/uv $@
 
 $(CLIENTS): tests/clients/package-lock.json
-	npm ci --prefix tests/clients --ignore-scripts --no-audit --no-fund
+	npm ci --prefix tests/clients --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@

@@ -1,4 +1,4 @@
-"""The command line: `rally-mcp dev | config | doctor`."""
+"""The command line: `rally-mcp dev | config | doctor | clients | principals`."""
 
 import argparse
 import os
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from devtools import client_config, dev_server, doctor
+from devtools import client_config, clients_command, dev_server, doctor, principals_command
 
 DEFAULT_PORT = 8080
 
@@ -28,6 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         note = client_config.note_for(options.client)
         print(note, file=sys.stderr)
         return 0
+    if options.command == "clients":
+        return clients_command.run(options)
+    if options.command == "principals":
+        return principals_command.run(options)
     return doctor.run(options.url)
 
 
@@ -59,6 +63,8 @@ def _parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("doctor", help="check a deployment, or this machine's settings")
     check.add_argument("url", nargs="?", type=_mcp_url, help="the MCP endpoint; ends in /mcp")
+    clients_command.add_parser(commands)
+    principals_command.add_parser(commands)
     return parser
 
 

@@ -17,9 +17,6 @@ from rally_mcp.tools.toolset import Tool
 
 DOCS = Path(__file__).parents[1] / "docs"
 
-WITHOUT_EFFECT = ("rate_limits", "trusted_proxy_hops")
-"""Settings that are checked at start and that nothing acts on yet."""
-
 _NOTE = "<!-- Made by `python -m devtools.reference`; not to be edited. -->"
 _COMMAND = ".venv/bin/python -m devtools.reference"
 _STORAGE_NEEDS = {
@@ -57,9 +54,7 @@ def settings_page() -> str:
         "A missing or wrong one stops the function with one line that names it and the remedy.\n"
         "An empty variable counts as absent.",
         "\n".join(_settings_table()),
-        f"`UPSTREAMS` knows {_listed(KNOWN_UPSTREAMS)}.\n"
-        f"{_listed(name.upper() for name in WITHOUT_EFFECT)} are checked at start, "
-        "but nothing in this release acts on them: there is no rate limiting yet.",
+        f"`UPSTREAMS` knows {_listed(KNOWN_UPSTREAMS)}.",
         "`FIRESTORE_EMULATOR_HOST` is Google's own variable;\n"
         "with `STORAGE=firestore` it directs the functions to an emulator.",
     )

@@ -6,11 +6,11 @@ import functions_framework.aio
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rally_mcp import bootstrap
+from rally_mcp.bootstrap.foundations import start
 from rally_mcp.settings import Function
 from rally_mcp.web import auth_redirect_app
 
-app = bootstrap.start(Function.AUTH_REDIRECT, auth_redirect_app.create)
+app = start(Function.AUTH_REDIRECT, auth_redirect_app.create)
 
 
 @functions_framework.aio.http

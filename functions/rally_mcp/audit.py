@@ -4,9 +4,11 @@ An audit line is a log line with `"log": "audit"`; a Cloud Logging sink selects 
 `jsonPayload.log="audit"`. Its message is the event, and it has these fields where they apply:
 
 principal     first 12 hex digits of the hash that names the caller's record
+client        the MCP client: its id, or for one that registered itself a hash of it
 upstream      which upstream it is about
 user          the upstream user's name or id
 tool          the tool that was called
+scope         the scopes that were allowed
 decision      allowed, refused, sign_in_required or failed
 milliseconds  how long it took
 reason        an error's type, or one of this product's own short headlines
@@ -16,6 +18,7 @@ Tokens, codes, headers and bodies have no way in: `write` takes these arguments 
 
 import hashlib
 import re
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Literal
 
@@ -41,6 +44,27 @@ class AuditEvent(StrEnum):
     TOKENS_REFRESH_FAILED = "tokens.refresh_failed"
     CONNECTION_CLOSED = "connection.closed"
     SIGNED_OUT = "signed_out"
+    CLIENT_REGISTERED = "client.registered"
+    CLIENT_CHANGED = "client.changed"
+    """An administrator added, rotated, disabled or removed a client."""
+    CONSENT_ALLOWED = "consent.allowed"
+    CONSENT_DENIED = "consent.denied"
+    CONSENT_REFUSED = "consent.refused"
+    """A form or a return to the consent page came from another browser, or was altered."""
+    GRANT_CODE_RELEASED = "grant.code_released"
+    GRANT_TOKENS_ISSUED = "grant.tokens_issued"
+    GRANT_TOKENS_REFRESHED = "grant.tokens_refreshed"
+    GRANT_REUSED = "grant.reused"
+    """A code or refresh token came a second time, or was made up: the grant is revoked."""
+    GRANT_REVOKED = "grant.revoked"
+    GRANT_ENDED = "grant.ended"
+    """The upstream sign-in that the grant stood on is over."""
+    PRINCIPAL_REVOKED = "principal.revoked"
+    """An administrator ended a chat's sign-in or a grant."""
+    MACHINE_LOGGED_IN = "machine.logged_in"
+    CLIENT_REFUSED = "client.refused"
+    """A client did not authenticate at the token endpoint."""
+    MACHINE_TOKEN_REVOKED = "machine.token_revoked"  # noqa: S105 an event's name
     TOOL_CALLED = "tool.called"
     CREDENTIAL_REFUSED = "credential.refused"
 
@@ -49,17 +73,23 @@ _WARNINGS = {
     AuditEvent.SIGN_IN_CODE_REFUSED,
     AuditEvent.SIGN_IN_UNCONFIRMED,
     AuditEvent.CREDENTIAL_REFUSED,
+    AuditEvent.CONSENT_REFUSED,
+    AuditEvent.GRANT_REUSED,
+    AuditEvent.CLIENT_REFUSED,
 }
 
+_REGISTERED_CLIENT = re.compile(r"rmcp_[mp]c_[0-9a-f]{16}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _PLAIN_WORDS = re.compile(r"[A-Za-z][\w .,:'-]{0,79}", re.ASCII)
 _LONGEST_USER = 200
 
 
-def write(
+def write(  # noqa: PLR0913 the fields of a line, each by name
     event: AuditEvent,
     *,
     principal: str | None,
+    client: str | None = None,
+    scope: Collection[str] = (),
     upstream: str | None = None,
     user: str | None = None,
     tool: str | None = None,
@@ -75,6 +105,8 @@ def write(
     """
     fields = {
         "principal": _shortened(principal),
+        "client": _named(client),
+        "scope": " ".join(scope)[:_LONGEST_USER] or None,
         "upstream": _own_words(upstream),
         "user": user[:_LONGEST_USER] if user else None,
         "tool": _own_words(tool),
@@ -93,6 +125,13 @@ def _shortened(principal: str | None) -> str | None:
     # A grant's key is its id, which whoever reads the log could use to have it revoked.
     is_hash = _HASH.fullmatch(principal)
     return (principal if is_hash else hashlib.sha256(principal.encode()).hexdigest())[:12]
+
+
+def _named(client: str | None) -> str | None:
+    """Return a registered client's id; of any other, whose id a stranger chose, a hash."""
+    if client is None or _REGISTERED_CLIENT.fullmatch(client):
+        return client
+    return hashlib.sha256(client.encode()).hexdigest()[:12]
 
 
 def _own_words(text: str | None) -> str | None:

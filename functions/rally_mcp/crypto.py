@@ -2,8 +2,10 @@
 
 Everything secret is sealed with HPKE (RFC 9180, DHKEM(X25519, HKDF-SHA256), HKDF-SHA256,
 AES-256-GCM, base mode) to a public key. The private half comes from a secret that only the
-caller holds: the Session-ID for a person's tokens, `state` for a code_verifier. So whoever has
-the store, its backups and the logs, but not that secret, opens nothing.
+caller holds: the Session-ID for a person's tokens, `state` for a code_verifier. A grant's private
+half is random and stored sealed in turn: under the consent cookie, then the authorization code,
+then the access and refresh tokens. So whoever has the store, its backups and the logs, but none
+of those secrets, opens nothing.
 """
 
 import base64
@@ -24,6 +26,8 @@ Sealed = NewType("Sealed", str)
 
 RecordKey = NewType("RecordKey", str)
 """SHA-256 of a secret, in hex: the name of the record that belongs to it."""
+
+_WRAPPING = "sealed under a secret"
 
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 
@@ -70,6 +74,21 @@ class PrivateKey:
         hkdf = HKDF(SHA256(), length=32, salt=b"rally-mcp/1", info=purpose.encode())
         return cls(X25519PrivateKey.from_private_bytes(hkdf.derive(secret.encode())))
 
+    @classmethod
+    def generate(cls) -> "PrivateKey":
+        """Make a key that comes from no secret; it is kept wrapped under secrets, see `wrap`."""
+        return cls(X25519PrivateKey.generate())
+
+    @classmethod
+    def unwrap(cls, wrapped: Sealed, secret: str, location: Location) -> "PrivateKey":
+        """Return the key that `wrap` wrapped under `secret` for `location`. Raises NotOpened."""
+        text = open_under(secret, wrapped, location)
+        return cls(X25519PrivateKey.from_private_bytes(_unbase64url(text)))
+
+    def wrap(self, secret: str, location: Location) -> Sealed:
+        """Seal this key so that only the bearer of a high-entropy secret gets it."""
+        return seal_under(secret, _base64url(self.key.private_bytes_raw()), location)
+
     @property
     def public_key(self) -> PublicKey:
         """The public half."""
@@ -82,6 +101,16 @@ class PrivateKey:
             return _SUITE.decrypt(ciphertext, self.key, location.info).decode()
         except (InvalidTag, ValueError) as error:
             raise NotOpened from error
+
+
+def seal_under(secret: str, plaintext: str, location: Location) -> Sealed:
+    """Seal so that only the bearer of a high-entropy secret can open it, by `open_under`."""
+    return PrivateKey.derive(secret, _WRAPPING).public_key.seal(plaintext, location)
+
+
+def open_under(secret: str, sealed: Sealed, location: Location) -> str:
+    """Open what `seal_under` sealed. Raises NotOpened."""
+    return PrivateKey.derive(secret, _WRAPPING).open(sealed, location)
 
 
 def random_secret(bits: int) -> str:

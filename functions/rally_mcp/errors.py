@@ -4,10 +4,13 @@ RallyMcpError
 ├─ UserError             the caller can act; the message is safe for a person or a model
 │  ├─ InvalidInput         400
 │  ├─ SignInRequired       401  carries the sign-in URLs
+│  ├─ GrantEnded           401  the client must be authorized again
 │  ├─ PermissionDenied     403
 │  ├─ NotFound             404
 │  ├─ Conflict             409
 │  └─ RateLimited          429  carries retry_after
+├─ OAuthError            the authorization server refuses with 400; carries the RFC's error code
+│  └─ InvalidClient        401  client authentication failed
 ├─ UpstreamError         Rally or another upstream failed; the message never quotes it
 │  ├─ UpstreamRejected     502  it answered, and not usefully
 │  ├─ UpstreamUnavailable  503  it is down or overloaded; carries retry_after
@@ -17,6 +20,7 @@ RallyMcpError
 Errors become HTTP answers in `web.responses` and tool results in `tools.toolset`, nowhere else.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -71,6 +75,12 @@ class SignInRequired(UserError):
         self.prompt = prompt
 
 
+class GrantEnded(UserError):
+    """The upstream sign-in behind an MCP client's access token is over, and so is the grant."""
+
+    http_status = 401
+
+
 class PermissionDenied(UserError):
     """The upstream or this deployment does not let this person do that."""
 
@@ -97,6 +107,32 @@ class RateLimited(UserError):
     def __init__(self, message: str, *, retry_after: int) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class OAuthError(RallyMcpError):
+    """What an OAuth client is answered: an error code of its RFC, and a sentence on the remedy.
+
+    `code` is one of RFC 6749 §4.1.2.1 and §5.2, RFC 7591 §3.2.2 or RFC 8707 §2. `headers` go with
+    the answer.
+    """
+
+    http_status = 400
+
+    def __init__(
+        self, code: str, message: str, *, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.headers = dict(headers or {})
+
+
+class InvalidClient(OAuthError):
+    """Client authentication failed (RFC 6749 §5.2): 401, whatever was wrong with it."""
+
+    http_status = 401
+
+    def __init__(self, message: str, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__("invalid_client", message, headers=headers)
 
 
 class UpstreamError(RallyMcpError):

@@ -76,7 +76,7 @@ class SecretUnreadable(UpstreamUnavailable):
 
     def __init__(self, problem: str) -> None:
         super().__init__(
-            "This deployment cannot read its client secret; its administrator finds why in the log."
+            "This deployment cannot read a secret it needs; its administrator finds why in the log."
         )
         self.problem = problem
 

@@ -159,8 +159,13 @@ class Settings(BaseSettings):
 
 REQUIRED: Mapping[Function, tuple[str, ...]] = {
     Function.MCP_ENDPOINT: ("mcp_url", "auth_url", "rally_client_id", "rally_client_secret"),
-    Function.AUTH_REDIRECT: ("auth_url", "callback_url", "rally_client_id"),
-    Function.OAUTH_CALLBACK: ("callback_url", "rally_client_id", "rally_client_secret"),
+    Function.AUTH_REDIRECT: ("mcp_url", "auth_url", "callback_url", "rally_client_id"),
+    Function.OAUTH_CALLBACK: (
+        "auth_url",
+        "callback_url",
+        "rally_client_id",
+        "rally_client_secret",
+    ),
 }
 """What each function cannot start without, beside its storage."""
 
@@ -173,6 +178,17 @@ def load(function: Function, environment: Mapping[str, str] | None = None) -> Se
     `environment` stands in for the process environment in tests. Raises ConfigurationError whose
     message is one line: each variable that is missing or wrong, and the remedy.
     """
+    return _checked(function, REQUIRED[function], environment)
+
+
+def load_for_storage(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read what an administrator's command needs: where state lives. Raises as `load` does."""
+    return _checked("storage", (), environment)
+
+
+def _checked(
+    who: str, required: tuple[str, ...], environment: Mapping[str, str] | None
+) -> Settings:
     try:
         # Passing the values hides the process environment: init arguments come first.
         settings = Settings() if environment is None else Settings(**_lower(environment))
@@ -181,10 +197,10 @@ def load(function: Function, environment: Mapping[str, str] | None = None) -> Se
             f"{'.'.join(str(part) for part in item['loc'][:1]).upper()} {_remedy(item['msg'])}"
             for item in error.errors(include_input=False, include_context=False)
         ]
-        raise ConfigurationError(f"{function}: {'; '.join(problems)}") from None
-    missing = _missing(function, settings)
+        raise ConfigurationError(f"{who}: {'; '.join(problems)}") from None
+    missing = _missing(required, settings)
     if missing:
-        raise ConfigurationError(f"{function}: {'; '.join(missing)}")
+        raise ConfigurationError(f"{who}: {'; '.join(missing)}")
     return settings
 
 
@@ -194,8 +210,8 @@ def _lower(environment: Mapping[str, str]) -> dict[str, Any]:
     return {name: given.get(name, field.default) for name, field in Settings.model_fields.items()}
 
 
-def _missing(function: Function, settings: Settings) -> list[str]:
-    names = list(REQUIRED[function])
+def _missing(required: tuple[str, ...], settings: Settings) -> list[str]:
+    names = list(required)
     names.append("sqlite_path" if settings.storage == "sqlite" else "google_cloud_project")
     problems = [
         f"{name.upper()} is missing; set it: {_described(name)}"

@@ -71,15 +71,15 @@ async def walk(
 
     With `stop_before` the walk ends at the redirect to an address that starts so.
     """
-    page = _read(await browser.get(url))
+    page = read_page(await browser.get(url))
     for _ in range(MOST_STEPS):
         if page.response.has_redirect_location:
             location = page.response.headers["location"]
             if stop_before and location.startswith(stop_before):
                 return page
-            page = _read(await browser.get(_target(page, location)))
+            page = read_page(await browser.get(_target(page, location)))
         elif page.form:
-            page = _read(await _submit(browser, page, page.form, user, decision))
+            page = read_page(await _submit(browser, page, page.form, user, decision))
         else:
             return page
     raise SignInStopped(f"still on its way after {MOST_STEPS} steps, at {page.response.url}")
@@ -99,7 +99,8 @@ def _target(page: Page, reference: str) -> httpx.URL:
     return page.response.url.join(reference)
 
 
-def _read(response: httpx.Response) -> Page:
+def read_page(response: httpx.Response) -> Page:
+    """Return a response with the form and the code that a person would see in it."""
     reader = _PageReader()
     reader.feed(response.text)
     return Page(response, reader.form, reader.code.strip())

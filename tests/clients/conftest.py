@@ -1,19 +1,16 @@
 """Real MCP clients, each met where it is installed, and a running server for them to talk to."""
 
-import os
 import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
 from tests.clients.copilot_cli import CopilotCli
 from tests.clients.dev_server import DevServer, running_dev_server
+from tests.clients.node import NODE_MODULES, is_missing
 from tests.clients.scripted_model import ScriptedModel, running_model
-
-NODE_MODULES = Path(__file__).with_name("node_modules")
 
 
 @pytest.fixture(scope="session")
@@ -44,25 +41,20 @@ def copilot(
     # The package for this machine; npm's own launcher needs Node.js besides.
     program = next(NODE_MODULES.glob("@github/copilot-*/copilot"), None)
     if program is None:
-        _is_missing("Copilot CLI is not installed: `make clients`")
+        is_missing("Copilot CLI is not installed: `make clients`")
     return CopilotCli(program, tmp_path, model.base_url, dev_server.mcp_url, session_id)
 
 
 @pytest.fixture
 def tmux() -> str:
     """The terminal multiplexer that interactive tests type into."""
-    return shutil.which("tmux") or _is_missing("tmux is not installed: `apt install tmux`")
+    return shutil.which("tmux") or is_missing("tmux is not installed: `apt install tmux`")
 
 
 @pytest.fixture
 def node() -> str:
     """Node.js with the JavaScript clients beside it."""
-    program = shutil.which("node") or _is_missing("Node.js 18 or newer is not installed")
+    program = shutil.which("node") or is_missing("Node.js 18 or newer is not installed")
     if not (NODE_MODULES / "@modelcontextprotocol/sdk").is_dir():
-        _is_missing("the JavaScript clients are not installed: `make clients`")
+        is_missing("the JavaScript clients are not installed: `make clients`")
     return program
-
-
-def _is_missing(what: str) -> NoReturn:
-    """Skip the test, or fail it in CI, where everything must be there."""
-    (pytest.fail if os.environ.get("CI") else pytest.skip)(what)

@@ -1,24 +1,17 @@
 """The security requirements that tests are bound to, each in one sentence.
 
-A.. are those of the sign-in with a Session-ID; further letters join with the parts they are about.
+A.. are those of the sign-in with a Session-ID, B.. and C.. those of the authorization server.
 A test names what it proves with `@requirement("A9")`, and test_manifest.py checks both ways: every
 requirement that applies has a test, and every id that a test names is here.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from tests.conformance.authorization_requirements import AUTHORIZATION, MACHINES
+from tests.conformance.requirement import Requirement
+
 Test = TypeVar("Test", bound=Callable[..., Any])
-
-
-@dataclass(frozen=True, slots=True)
-class Requirement:
-    """What must hold, or, with `not_applicable`, why something else takes its place here."""
-
-    id: str
-    sentence: str
-    not_applicable: str = ""
 
 
 SIGN_IN = (
@@ -29,8 +22,8 @@ SIGN_IN = (
     ),
     Requirement(
         "A2",
-        "A call without a credential is refused before anything is read: 400, as long as there is "
-        "no authorization server to send the client to.",
+        "A call without a credential is refused before anything is read: on /mcp with the "
+        "challenge that makes a client sign in, on /tools with 400.",
     ),
     Requirement(
         "A3",
@@ -125,7 +118,9 @@ SIGN_IN = (
     ),
 )
 
-REQUIREMENTS = {requirement.id: requirement for requirement in SIGN_IN}
+EVERYTHING = (*SIGN_IN, *AUTHORIZATION, *MACHINES)
+
+REQUIREMENTS = {requirement.id: requirement for requirement in EVERYTHING}
 
 
 def requirement(*ids: str) -> Callable[[Test], Test]:

@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.conformance.requirements import REQUIREMENTS, SIGN_IN
+import pytest
+
+from tests.conformance.authorization_requirements import AUTHORIZATION, MACHINES
+from tests.conformance.requirements import EVERYTHING, REQUIREMENTS, SIGN_IN
 
 TESTS = Path(__file__).parents[1]
 
@@ -54,9 +57,14 @@ def test_only_tests_claim_to_prove_a_requirement():
     assert [claim for claim in claims() if not claim.function.startswith("test_")] == []
 
 
-def test_the_sign_in_has_the_requirements_a1_to_a21_in_order():
-    assert [f"A{number}" for number in range(1, 22)] == [each.id for each in SIGN_IN]
+@pytest.mark.parametrize(
+    ("letter", "last", "part"),
+    [("A", 21, SIGN_IN), ("B", 32, AUTHORIZATION), ("C", 15, MACHINES)],
+    ids=["sign-in", "authorization", "machines"],
+)
+def test_each_part_has_its_requirements_in_order(letter, last, part):
+    assert [f"{letter}{number}" for number in range(1, last + 1)] == [each.id for each in part]
 
 
 def test_no_id_is_given_twice():
-    assert len(REQUIREMENTS) == len(SIGN_IN)
+    assert len(REQUIREMENTS) == len(EVERYTHING)

@@ -253,8 +253,9 @@ async def test_a_client_that_names_no_media_type_is_given_json(endpoint, era):
         ({"accept": "text/html"}, 406),
         ({"host": "evil.example"}, 421),
         ({"origin": "https://evil.example"}, 403),
-        ({"session_id": None}, 400),
-        ({"session_id": None, "authorization": "Bearer x"}, 400),
+        ({"session_id": None}, 401),
+        ({"session_id": None, "authorization": "Bearer x"}, 401),
+        ({"session_id": None, "authorization": "Basic eDp5"}, 401),
         ({"authorization": "Bearer x"}, 400),
     ],
 )

@@ -135,8 +135,9 @@ async def test_the_same_id_twice_is_refused(deployment, path):
 async def test_no_credential_is_refused_before_anything_is_read(deployment, path):
     answer = await call(deployment, path)
 
-    assert answer.status_code == 400
-    assert sentence(answer).startswith("Missing Session-ID header: ")
+    status, said = (401, "Sign in: ") if path == "/mcp" else (400, "Missing Session-ID header: ")
+    assert answer.status_code == status
+    assert said in sentence(answer)
     assert await stored_rows(deployment) == []
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from rally_mcp import bootstrap
+from rally_mcp.bootstrap.foundations import start
 from rally_mcp.settings import Function
 from rally_mcp.web import auth_redirect_app, mcp_endpoint_app, oauth_callback_app
 from tests.clients.browser_walk import CODE_ELEMENT
@@ -107,7 +107,7 @@ async def test_every_start_without_a_code_logs_a_warning(
         monkeypatch.setenv(name, value)
 
     with written_log() as log:
-        bootstrap.start(function, FUNCTIONS[function])
+        start(function, FUNCTIONS[function])
 
     told = [line for line in log.lines if "SIGN_IN_CONFIRMATION=none" in line["message"]]
     assert len(told) == warnings

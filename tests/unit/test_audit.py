@@ -123,4 +123,4 @@ def test_only_typed_arguments_can_be_written():
 def test_each_event_has_a_name_of_its_own():
     names = [event.value for event in AuditEvent]
 
-    assert len(set(names)) == len(names) == 15
+    assert len(set(names)) == len(names) == 30

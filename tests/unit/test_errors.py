@@ -21,10 +21,12 @@ DRAWN = re.compile(r"^[│ ]*[├└]─ (\w+)(?: +(\d{3}))?", re.MULTILINE)
 STATUS_BY_LEAF = {
     "InvalidInput": 400,
     "SignInRequired": 401,
+    "GrantEnded": 401,
     "PermissionDenied": 403,
     "NotFound": 404,
     "Conflict": 409,
     "RateLimited": 429,
+    "InvalidClient": 401,
     "UpstreamRejected": 502,
     "UpstreamUnavailable": 503,
     "UpstreamTimeout": 504,

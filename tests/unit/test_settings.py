@@ -21,8 +21,13 @@ COMPLETE = {
 }
 NEEDED = {
     Function.MCP_ENDPOINT: {"MCP_URL", "AUTH_URL", "RALLY_CLIENT_ID", "RALLY_CLIENT_SECRET"},
-    Function.AUTH_REDIRECT: {"AUTH_URL", "CALLBACK_URL", "RALLY_CLIENT_ID"},
-    Function.OAUTH_CALLBACK: {"CALLBACK_URL", "RALLY_CLIENT_ID", "RALLY_CLIENT_SECRET"},
+    Function.AUTH_REDIRECT: {"MCP_URL", "AUTH_URL", "CALLBACK_URL", "RALLY_CLIENT_ID"},
+    Function.OAUTH_CALLBACK: {
+        "AUTH_URL",
+        "CALLBACK_URL",
+        "RALLY_CLIENT_ID",
+        "RALLY_CLIENT_SECRET",
+    },
 }
 EACH_FUNCTION = pytest.mark.parametrize("function", Function)
 

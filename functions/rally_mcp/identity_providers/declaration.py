@@ -3,7 +3,7 @@
 This module stays free of any HTTP client, because auth_redirect needs declarations alone.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -54,6 +54,8 @@ class IdentityProvider:
     redirect_uri: str
     scope: str
     find_user: FindUser
+    permissions: Mapping[str, str] = field(default_factory=dict)
+    """Scopes that MCP clients may be allowed here, and what each allows, for people to read."""
     allowed_tenants: frozenset[str] = frozenset()
     """Tenants whose people may sign in; empty means all."""
 

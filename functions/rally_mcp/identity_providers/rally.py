@@ -17,6 +17,12 @@ _USER_TIMEOUT = 8.0
 _USER_FIELDS = "ObjectID,UserName,DisplayName,SubscriptionID,Subscription,Name"
 
 
+PERMISSIONS = {
+    "rally:read": "Read what you can read in Rally",
+    "rally:write": "Create and change work in Rally",
+}
+
+
 def rally(settings: Settings) -> IdentityProvider:
     """Declare Rally at `RALLY_URL` with the client registered there."""
 
@@ -33,6 +39,7 @@ def rally(settings: Settings) -> IdentityProvider:
         redirect_uri=settings.callback_url,
         scope=settings.rally_scope,
         find_user=find_user,
+        permissions=PERMISSIONS,
         allowed_tenants=frozenset(settings.rally_subscriptions),
     )
 

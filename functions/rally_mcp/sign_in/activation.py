@@ -42,15 +42,14 @@ class Activation:
         upstreams = record.upstreams if record else {}
         tries_left = None
         for name, sign_in in upstreams.items():
-            if sign_in.parked and sign_in.parked.is_waiting(self.clock()):
-                tries_left = await self._count(principal, name, sign_in.parked.id)
+            parked = sign_in.parked
+            if parked and parked.code and parked.is_waiting(self.clock()):
+                tries_left = await self._count(principal, name, parked.id)
                 if tries_left is None:
                     continue
-                if await confirmation.matches(
-                    code, sign_in.parked.code_salt, sign_in.parked.code_hash
-                ):
-                    return await self._activate(principal, name, sign_in.parked)
-                await self._refuse(principal, name, sign_in.parked, tries_left)
+                if await confirmation.matches(code, parked.code.salt, parked.code.hash):
+                    return await self._activate(principal, name, parked)
+                await self._refuse(principal, name, parked, tries_left)
         raise _refusal(upstreams, tries_left)
 
     async def _count(self, principal: Principal, upstream: str, parked_id: str) -> int | None:

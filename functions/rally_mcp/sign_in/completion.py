@@ -4,6 +4,8 @@
     exchanging → parked      with a confirmation code for the person to carry to the chat
     exchanging → active      where SIGN_IN_CONFIRMATION is none
 
+The sign-in of an MCP client's grant ends in the browser instead, see `browser_return`.
+
 Each step applies only while the record still waits for this very state, so that a sign-out in
 between stays a sign-out. The callback seals tokens to the principal and can open none.
 """
@@ -15,15 +17,22 @@ from typing import Literal
 
 import httpx
 
-from rally_mcp import audit
+from rally_mcp import audit, logs
 from rally_mcp.audit import AuditEvent
 from rally_mcp.crypto import PublicKey, random_secret
-from rally_mcp.errors import PermissionDenied, RallyMcpError
+from rally_mcp.errors import (
+    PermissionDenied,
+    RallyMcpError,
+    UpstreamRejected,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
 from rally_mcp.identity_providers.declaration import TokenResponse, UpstreamUser
 from rally_mcp.identity_providers.token_endpoint import TokenEndpoint
 from rally_mcp.sign_in import confirmation
+from rally_mcp.sign_in.browser_return import BrowserReturn
 from rally_mcp.sign_in.principals import Principals
-from rally_mcp.sign_in.records import ActiveTokens, ParkedTokens, UpstreamSignIn
+from rally_mcp.sign_in.records import ActiveTokens, CodeHash, ParkedTokens, UpstreamSignIn
 from rally_mcp.sign_in.sealed_tokens import Place, seal_tokens, user_of
 from rally_mcp.sign_in.states import OpenState, StateRefused, States, waits_for
 
@@ -44,40 +53,73 @@ class SignedIn:
 
 
 @dataclass(frozen=True, slots=True)
+class Declined:
+    """The person declined at the upstream of that title."""
+
+    upstream_title: str
+
+
+@dataclass(frozen=True, slots=True)
+class BackToConsent:
+    """The browser goes back, with this ticket, to where the person consented to a grant."""
+
+    ticket: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class SignInCompletion:
     """The callback's use cases."""
 
     states: States
     principals: Principals
+    browser_return: BrowserReturn
     token_endpoint: TokenEndpoint
     http: Callable[[], httpx.AsyncClient]
     clock: Callable[[], datetime]
     code_expected: bool
 
-    async def finish(self, state: str, authorization_code: str) -> SignedIn:
+    async def finish(self, state: str, authorization_code: str) -> SignedIn | BackToConsent:
         """Exchange the code for the sign-in that waits for `state`, once across all callers.
 
-        Raises StateRefused when nothing waits for it, PermissionDenied when this deployment is
-        not for that person, UpstreamError when the upstream did not play its part.
+        Raises StateRefused when nothing waits for it; in a chat's sign-in also PermissionDenied
+        when this deployment is not for that person and UpstreamError when the upstream did not
+        play its part. A grant's client is told these by its browser.
         """
         found = await self.states.find(state)
         await self._claim(found)
         try:
             granted, user = await self._exchange(found, authorization_code)
         except RallyMcpError as error:
-            await self._fail(found)
             _audit(AuditEvent.SIGN_IN_FAILED, found, reason=type(error).__name__)
+            if found.awaits_browser:
+                return await self._tell_client(found, error)
+            await self._fail(found)
             raise
         _audit(AuditEvent.SIGN_IN_EXCHANGED, found, user)
         return await self._keep(found, granted, user)
 
-    async def abandon(self, state: str, *, declined: bool) -> str:
-        """Clear a sign-in that came back without a code; return the upstream's title.
+    async def abandon(self, state: str, *, declined: bool) -> Declined | BackToConsent:
+        """Clear a sign-in that came back without a code.
 
         `declined` tells whether the person did so. Raises StateRefused when nothing waits for
-        `state`.
+        `state`, UpstreamRejected where a chat's sign-in was not declined but refused.
         """
         found = await self.states.find(state)
+        event = AuditEvent.SIGN_IN_DENIED if declined else AuditEvent.SIGN_IN_FAILED
+        title = found.provider.title
+        if found.awaits_browser:
+            code = "access_denied" if declined else "server_error"
+            ticket = await self.browser_return.fail(found, code)
+            _audit(event, found)
+            return BackToConsent(ticket)
+        await self._clear(found, declined=declined)
+        _audit(event, found)
+        if not declined:
+            # RFC 6749 §4.1.2.1 has further codes; none of their words is shown or logged.
+            raise UpstreamRejected(f"{title} did not finish the sign-in.")
+        return Declined(title)
+
+    async def _clear(self, found: OpenState, *, declined: bool) -> None:
         now = self.clock()
         notice = DENIED_NOTICE if declined else FAILED_NOTICE
 
@@ -87,11 +129,19 @@ class SignInCompletion:
             return sign_in.model_copy(update={"pending": None, "notice": notice})
 
         await self._change(found, clear)
-        _audit(AuditEvent.SIGN_IN_DENIED if declined else AuditEvent.SIGN_IN_FAILED, found)
-        return found.provider.title
 
-    async def _keep(self, found: OpenState, granted: TokenResponse, user: UpstreamUser) -> SignedIn:
-        """Park the tokens, or activate them where no code is expected."""
+    async def _tell_client(self, found: OpenState, error: RallyMcpError) -> BackToConsent:
+        logs.event("WARNING", "a grant's sign-in failed", error=type(error).__name__)
+        return BackToConsent(await self.browser_return.fail(found, _error_code(error)))
+
+    async def _keep(
+        self, found: OpenState, granted: TokenResponse, user: UpstreamUser
+    ) -> SignedIn | BackToConsent:
+        """Park the tokens, or activate them where a chat's sign-in expects no code."""
+        if found.awaits_browser:
+            ticket = await self.browser_return.park(found, granted, user)
+            _audit(AuditEvent.SIGN_IN_PARKED, found, user)
+            return BackToConsent(ticket)
         if self.code_expected:
             code = confirmation.written(await self._park(found, granted, user))
             return SignedIn(user, found.provider.title, code)
@@ -141,8 +191,7 @@ class SignInCompletion:
         parked = ParkedTokens(
             id=random_secret(128),
             tokens=seal_tokens(*_sealing(found, "parked"), granted, user_of(user), now),
-            code_salt=salt,
-            code_hash=await confirmation.code_hash(code, salt),
+            code=CodeHash(salt=salt, hash=await confirmation.code_hash(code, salt)),
             parked_until=now + PARKED_TTL,
         )
 
@@ -188,6 +237,15 @@ def _is_exchanging(sign_in: UpstreamSignIn, found: OpenState) -> bool:
         and pending.state_key == found.key
         and pending.exchanging_since is not None
     )
+
+
+def _error_code(error: RallyMcpError) -> str:
+    """Return what RFC 6749 §4.1.2.1 has for an error; the client learns no more than that."""
+    if isinstance(error, PermissionDenied):
+        return "access_denied"
+    if isinstance(error, UpstreamUnavailable | UpstreamTimeout):
+        return "temporarily_unavailable"
+    return "server_error"
 
 
 def _sealing(found: OpenState, part: Literal["parked", "active"]) -> tuple[PublicKey, Place]:

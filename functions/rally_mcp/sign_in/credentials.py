@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NoReturn
 
-from rally_mcp.errors import SignInRequired
+from rally_mcp import audit
+from rally_mcp.audit import AuditEvent
+from rally_mcp.errors import GrantEnded, RallyMcpError, SignInRequired, UpstreamUnavailable
 from rally_mcp.identity_providers.declaration import IdentityProvider
 from rally_mcp.identity_providers.token_endpoint import TokenEndpoint
 from rally_mcp.rally.access import AccessToken
@@ -13,7 +15,7 @@ from rally_mcp.sign_in.active_slot import ActiveSlot, NotSignedIn
 from rally_mcp.sign_in.offer import SignInOffers
 from rally_mcp.sign_in.principal import Principal
 from rally_mcp.sign_in.principals import Principals
-from rally_mcp.sign_in.records import ActiveTokens
+from rally_mcp.sign_in.records import ActiveTokens, PrincipalRecord
 from rally_mcp.sign_in.refresh import Refresh
 
 
@@ -26,23 +28,34 @@ class Credentials:
     token_endpoint: TokenEndpoint
     clock: Callable[[], datetime]
 
-    def of(self, principal: Principal, provider: IdentityProvider) -> "Credential":
-        """Return one principal's credential for one upstream; nothing is read yet."""
-        return Credential(self, principal, provider)
+    def of(
+        self,
+        principal: Principal,
+        provider: IdentityProvider,
+        seen: PrincipalRecord | None = None,
+    ) -> "Credential":
+        """Return one principal's credential for one upstream; nothing is read yet.
+
+        `seen` is the principal's record where this request has read it already.
+        """
+        return Credential(self, principal, provider, seen)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Credential:
     """One principal's access token at one upstream. Implements rally.access.AccessTokens."""
 
     services: Credentials
     principal: Principal
     provider: IdentityProvider
+    seen: PrincipalRecord | None
+    user_name: str | None = None
 
     async def current(self) -> AccessToken:
         """Return the access token, refreshed first where it is about to end (one read else).
 
-        Raises SignInRequired, or UpstreamError where a refresh was needed and did not work.
+        Raises SignInRequired, for a grant whose upstream this is GrantEnded, or UpstreamError
+        where a refresh was needed and did not work.
         """
         try:
             return self._access_token(await self._working())
@@ -64,7 +77,7 @@ class Credential:
         raise await self._sign_in_required(await self._slot.end(refused.generation))
 
     async def _working(self) -> ActiveTokens:
-        record, active = await self._slot.read()
+        record, active = await self._read()
         now = self.services.clock()
         if active.tokens.refresh_at > now:
             await self.services.principals.touch(self.principal.key, record)
@@ -72,6 +85,12 @@ class Credential:
         if active.tokens.refresh_token is None and active.tokens.expires_at > now:
             return active
         return await self._refreshed(active, may_use_stale=True)
+
+    async def _read(self) -> tuple[PrincipalRecord, ActiveTokens]:
+        """Return the record and its active tokens, without reading what was just read."""
+        seen, self.seen = self.seen, None
+        active = seen.upstream(self.provider.name).active if seen else None
+        return (seen, active) if seen and active else await self._slot.read()
 
     async def _refreshed(self, stale: ActiveTokens, *, may_use_stale: bool) -> ActiveTokens:
         if stale.tokens.refresh_token is None:
@@ -85,12 +104,29 @@ class Credential:
     def _slot(self) -> ActiveSlot:
         return ActiveSlot(self.services.principals, self.principal, self.provider.name)
 
-    async def _sign_in_required(self, gone: NotSignedIn) -> SignInRequired:
+    async def _sign_in_required(self, gone: NotSignedIn) -> RallyMcpError:
+        """Return the way back: a link, or for a grant's own upstream a new authorization."""
+        if self.principal.grant_upstream == self.provider.name:
+            return await self._grant_ended(gone.record)
         return SignInRequired(
             await self.services.offers.offer(self.principal, self.provider, gone.record)
         )
 
+    async def _grant_ended(self, record: PrincipalRecord | None) -> RallyMcpError:
+        """End the grant, which is worth nothing without the sign-in that it stands on."""
+        now, name, title = self.services.clock(), self.provider.name, self.provider.title
+        if record and record.upstream(name).active:
+            return UpstreamUnavailable(f"{title} is being renewed; try again.", retry_after=1)
+
+        def end(current: PrincipalRecord) -> PrincipalRecord | None:
+            return None if current.upstream(name).active else current.ended(now)
+
+        if await self.services.principals.records.update(self.principal.key, end):
+            audit.write(AuditEvent.GRANT_ENDED, principal=self.principal.key, upstream=name)
+        return GrantEnded(f"The sign-in to {title} is over; authorize again.")
+
     def _access_token(self, active: ActiveTokens) -> AccessToken:
+        self.user_name = active.tokens.user.name
         return AccessToken(
             value=self._slot.open(active).access_token,
             generation=active.generation,

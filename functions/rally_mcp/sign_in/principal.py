@@ -38,10 +38,14 @@ _PRINTED_IN_DOCUMENTATION = {
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A caller. `key` names its record and may be logged in part; `private_key` opens it."""
+    """A caller. `key` names its record and may be logged in part; `private_key` opens it.
+
+    `grant_upstream` is set for an MCP client's grant: the upstream whose end is the grant's end.
+    """
 
     key: RecordKey
     private_key: PrivateKey = field(repr=False)
+    grant_upstream: str | None = None
 
 
 def principal_of_session(session_id: str) -> Principal:

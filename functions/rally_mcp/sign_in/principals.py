@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from rally_mcp.crypto import RecordKey
 from rally_mcp.errors import UpstreamUnavailable
+from rally_mcp.sign_in.grant_records import Grant
 from rally_mcp.sign_in.principal import Principal
 from rally_mcp.sign_in.records import PrincipalRecord, UpstreamSignIn
 from rally_mcp.storage.collection import Collection
@@ -35,13 +36,20 @@ class Principals:
         """Return the record, or None."""
         return await self.records.get(key)
 
-    async def create(self, principal: Principal, upstream: str, sign_in: UpstreamSignIn) -> bool:
+    async def create(
+        self,
+        principal: Principal,
+        upstream: str,
+        sign_in: UpstreamSignIn,
+        grant: Grant | None = None,
+    ) -> bool:
         """Write a first record; False where another caller was faster."""
         now = self.clock()
         fresh = PrincipalRecord(
             public_key=principal.private_key.public_key.text,
             signed_in_at=now,
             upstreams={upstream: sign_in},
+            grant=grant,
             expire_at=now + UNSIGNED_TTL,
         )
         return await self.records.create(principal.key, fresh)
@@ -67,7 +75,7 @@ class Principals:
             changed = record.with_upstream(upstream, sign_in)
             if signed_in:
                 changed = changed.model_copy(update={"signed_in_at": now})
-            return _living_on(changed, now)
+            return living_on(changed, now)
 
         return await self.records.update(key, apply)
 
@@ -76,7 +84,7 @@ class Principals:
         now = self.clock()
 
         def moved(current: PrincipalRecord) -> PrincipalRecord | None:
-            later = _living_on(current, now)
+            later = living_on(current, now)
             return later if later.expire_at - current.expire_at >= TOUCH_AFTER else None
 
         if moved(record):
@@ -89,7 +97,7 @@ class Principals:
         return await self.records.take(key)
 
 
-def _living_on(record: PrincipalRecord, now: datetime) -> PrincipalRecord:
+def living_on(record: PrincipalRecord, now: datetime) -> PrincipalRecord:
     """Return the record with its end moved on, never back and never past the longest life."""
     has_active = any(sign_in.active for sign_in in record.upstreams.values())
     wanted = now + (IDLE_TTL if has_active else UNSIGNED_TTL)

@@ -3,10 +3,11 @@
 A principal's record keeps three independent parts per upstream:
 
     pending   a sign-in was offered; the browser is on its way      (10 minutes)
-    parked    tokens came back; the person still owes the code      (10 minutes)
+    parked    tokens came back; a code or the browser releases them (10 minutes)
     active    tokens that tools use                                 (until signed out or refused)
 
-Sealed fields open with the Session-ID alone; the sealed code_verifier with `state` alone.
+Sealed fields open with the Session-ID alone, or with the secrets of a grant (`grant_records`);
+the sealed code_verifier with `state` alone.
 """
 
 import secrets
@@ -15,6 +16,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from rally_mcp.crypto import Location, RecordKey, Sealed
+from rally_mcp.sign_in.grant_records import Grant
 from rally_mcp.storage.collection import Record
 
 OAUTH_STATES = "oauth_states"
@@ -71,20 +73,27 @@ MOST_TRIES = 5
 """Wrong codes until what is parked is destroyed: 5 of 2^40."""
 
 
+class CodeHash(_Part):
+    """A confirmation code, as scrypt leaves it."""
+
+    salt: str
+    hash: str
+
+
 class ParkedTokens(_Part):
-    """Tokens that wait for the confirmation code."""
+    """Tokens that wait for the person who started the sign-in to show up."""
 
     id: str
     tokens: SealedTokens
-    code_salt: str
-    code_hash: str
+    code: CodeHash | None
+    """The confirmation code that releases them; None where the grant's browser does."""
     tries: int = 0
     """How many codes were tried; counted before they are compared."""
     parked_until: datetime
 
     def is_waiting(self, now: datetime) -> bool:
-        """Tell whether the code may still come."""
-        return self.parked_until > now and self.tries < MOST_TRIES
+        """Tell whether a code may still come."""
+        return self.code is not None and self.parked_until > now and self.tries < MOST_TRIES
 
 
 class Lease(_Part):
@@ -115,12 +124,27 @@ class UpstreamSignIn(_Part):
 
 
 class PrincipalRecord(Record):
-    """One caller. Key: SHA-256 of the Session-ID."""
+    """One caller. Key: SHA-256 of the Session-ID, or the grant's id."""
 
     public_key: str
     signed_in_at: datetime
     """When the record was made or tokens last became active: its longest life counts from here."""
     upstreams: dict[str, UpstreamSignIn] = Field(default_factory=dict)
+    grant: Grant | None = None
+    """What an MCP client was allowed; None for a chat."""
+
+    def awaits_browser(self, upstream: str) -> bool:
+        """Tell whether a sign-in ends in the browser that consented, not in a chat."""
+        grant = self.grant
+        return grant is not None and grant.consent is not None and grant.upstream == upstream
+
+    def with_grant(self, grant: Grant) -> "PrincipalRecord":
+        """Return the record with its grant replaced."""
+        return self.model_copy(update={"grant": grant})
+
+    def ended(self, now: datetime) -> "PrincipalRecord":
+        """Return what is left of a record that counts as absent from `now` on."""
+        return self.model_copy(update={"grant": None, "upstreams": {}, "expire_at": now})
 
     def upstream(self, name: str) -> UpstreamSignIn:
         """Return where the principal stands with an upstream, also one never used."""

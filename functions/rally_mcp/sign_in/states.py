@@ -62,6 +62,8 @@ class OpenState:
     record: OAuthState
     provider: IdentityProvider
     public_key: PublicKey
+    awaits_browser: bool
+    """The sign-in ends in the browser that consented to a grant, not in a chat."""
     code_verifier: str = field(repr=False)
 
     @property
@@ -136,7 +138,10 @@ class States:
         code_verifier, principal, public_key = json.loads(opened)
         if (record.principal, principal_record.public_key) != (principal, public_key):
             raise StateRefused(already_used=False)
-        return OpenState(key, record, provider, PublicKey(public_key), code_verifier)
+        awaits_browser = principal_record.awaits_browser(record.upstream)
+        return OpenState(
+            key, record, provider, PublicKey(public_key), awaits_browser, code_verifier
+        )
 
 
 def waits_for(pending: PendingSignIn | None, state_key: str, now: datetime) -> bool:

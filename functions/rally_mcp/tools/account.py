@@ -123,6 +123,7 @@ TOOLS = (
         read_only=False,
         failure="Failed to complete sign-in",
         open_world=False,
+        area=None,
     ),
     Tool(
         name="sign_out",
@@ -140,5 +141,6 @@ TOOLS = (
         destructive=True,
         idempotent=True,
         open_world=False,
+        area=None,
     ),
 )

@@ -63,6 +63,10 @@ class ToolContext:
 
     principal: str
     """The caller's record key, for the audit log."""
+    client: str | None
+    """The MCP client's id, for the audit log; None for a chat."""
+    user: Callable[[], str | None]
+    """The upstream user's name, once a call has opened that user's tokens."""
     rally: RallyClient
     rally_url: str
     sign_in: SignIn
@@ -89,6 +93,8 @@ class Tool(Generic[ArgumentsT]):
     destructive: bool = False
     idempotent: bool = False
     open_world: bool = True
+    area: str | None = "rally"
+    """What the tool's scope is about; None for tools that every access token may use."""
     input_schema: dict[str, Any] = field(init=False, repr=False)
     output_schema: dict[str, Any] = field(init=False, repr=False)
 
@@ -100,6 +106,11 @@ class Tool(Generic[ArgumentsT]):
             _described_by_tool(_without_titles(self.arguments.model_json_schema())),
         )
         object.__setattr__(self, "output_schema", _open_schema(self.facts))
+
+    @property
+    def scope(self) -> str | None:
+        """The scope that an access token must have for this tool."""
+        return self.area and f"{self.area}:{'read' if self.read_only else 'write'}"
 
     async def run(self, context: ToolContext, arguments: object) -> Answer:
         """Check the arguments, run, and write the audit event. Raises errors of the one tree."""
@@ -116,6 +127,8 @@ class Tool(Generic[ArgumentsT]):
             audit.write(
                 AuditEvent.TOOL_CALLED,
                 principal=context.principal,
+                client=context.client,
+                user=context.user(),
                 tool=self.name,
                 decision=decision,
                 reason=reason,

@@ -1,4 +1,7 @@
-"""auth_redirect: sends the browser on to the upstream. Reads, writes nothing, knows no secret."""
+"""auth_redirect: sends browsers on to the upstream, and is the authorization server.
+
+It knows no secret of the deployment and calls no upstream.
+"""
 
 import hmac
 from collections.abc import Mapping
@@ -7,26 +10,37 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp
 
-from rally_mcp import audit, bootstrap
+from rally_mcp import audit
 from rally_mcp.audit import AuditEvent
-from rally_mcp.bootstrap import Foundations
+from rally_mcp.bootstrap.auth_redirect import AuthRedirect, auth_redirect
+from rally_mcp.bootstrap.foundations import Foundations
+from rally_mcp.errors import RallyMcpError
 from rally_mcp.settings import Function
 from rally_mcp.sign_in.states import OpenState
-from rally_mcp.web import browser
+from rally_mcp.web import browser, oauth_endpoints
 from rally_mcp.web.boundary import boundary, routed
+from rally_mcp.web.consent_endpoint import ConsentEndpoint
+from rally_mcp.web.oauth_endpoints import OAuthEndpoints
+from rally_mcp.web.request_limits import RequestLimits
 from rally_mcp.web.responses import RequestRefused, health
 
 
 def create(base: Foundations) -> ASGIApp:
     """Return the function's ASGI application."""
-    services = bootstrap.auth_redirect(base)
+    services = auth_redirect(base)
+    settings = services.settings
+    limits = RequestLimits.of(settings, base.clock)
+    consent = _consent_endpoint(base, services, limits)
+    oauth = OAuthEndpoints(
+        services.token_requests, limits, settings.auth_url, tuple(base.permissions)
+    )
 
     async def redirect(request: Request) -> Response:
         browser.get_only(request)
         parameters = browser.parameters(request)
         state = _state(parameters)
         _check_method(parameters)
-        found = await services.states.find(state)
+        found = await base.states.find(state)
         _check_challenge(parameters, found)
         audit.write(
             AuditEvent.SIGN_IN_REDIRECTED,
@@ -45,11 +59,40 @@ def create(base: Foundations) -> ASGIApp:
     routes = routed(
         {
             "/auth": redirect,
+            "/authorize": consent.authorize,
+            "/authorize/complete": consent.complete,
+            "/token": oauth.token,
+            "/register": oauth.register,
+            "/revoke": oauth.revoke,
+            "/.well-known/oauth-authorization-server": oauth.metadata,
+            "/.well-known/openid-configuration": oauth.metadata,
             "/health": answer_health,
             "/auth/health": answer_health,
         }
     )
-    return boundary(routes, browser.error_answer)
+    return boundary(routes, _error_answer)
+
+
+def _consent_endpoint(
+    base: Foundations, services: AuthRedirect, limits: RequestLimits
+) -> ConsentEndpoint:
+    settings = services.settings
+    return ConsentEndpoint(
+        requests=services.authorization_requests,
+        consents=services.consents,
+        release=services.code_release,
+        limits=limits,
+        auth_url=settings.auth_url,
+        permissions=base.permissions,
+        chain_urls=(services.consents.provider.authorization_endpoint, settings.callback_url),
+    )
+
+
+def _error_answer(request: Request, error: RallyMcpError, correlation_id: str) -> Response:
+    """Return RFC 6749's JSON where programs ask, and what a browser shows elsewhere."""
+    if request.url.path in oauth_endpoints.PATHS:
+        return oauth_endpoints.error_answer(error)
+    return browser.error_answer(request, error, correlation_id)
 
 
 def _state(parameters: Mapping[str, str]) -> str:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from rally_mcp.errors import PermissionDenied, RallyMcpError, UpstreamError
+from rally_mcp.errors import PermissionDenied, RallyMcpError, RateLimited, UpstreamError
 from rally_mcp.sign_in.states import StateRefused
 from rally_mcp.web.responses import (
     NO_STORE,
@@ -43,12 +44,18 @@ REDIRECT_HEADERS = {
 }
 """The address holds a secret: keep it out of caches, referrers and search engines."""
 
+
+def content_security_policy(form_action: Sequence[str]) -> str:
+    """Return a policy for a page whose form, redirects included, may go to `form_action`."""
+    return (
+        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; "
+        f"form-action {' '.join(form_action)}; base-uri 'none'; frame-ancestors 'none'"
+    )
+
+
 PAGE_HEADERS = {
     **REDIRECT_HEADERS,
-    "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'none'; "
-        "base-uri 'none'; frame-ancestors 'none'"
-    ),
+    "Content-Security-Policy": content_security_policy(["'none'"]),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Strict-Transport-Security": "max-age=31536000",
     "X-Frame-Options": "DENY",
@@ -91,7 +98,7 @@ def check_state(state: str) -> None:
 def signed_in(outcome: "SignedIn") -> Response:
     """Show whose Rally is connected now and, where one is expected, the code to carry back."""
     template = "signed_in.html" if outcome.code else "signed_in_without_code.html"
-    return _page(template, 200, outcome=outcome)
+    return page(template, 200, outcome=outcome)
 
 
 def declined(request: Request, upstream_title: str) -> Response:
@@ -99,7 +106,7 @@ def declined(request: Request, upstream_title: str) -> Response:
     if not wants_page(request):
         message = "The sign-in was declined. Nothing was stored."
         return json_answer({"error": "access_denied", "message": message})
-    return _page("declined.html", 200, upstream=upstream_title)
+    return page("declined.html", 200, upstream=upstream_title)
 
 
 def error_answer(request: Request, error: RallyMcpError, correlation_id: str) -> Response:
@@ -107,7 +114,9 @@ def error_answer(request: Request, error: RallyMcpError, correlation_id: str) ->
     status = 502 if isinstance(error, UpstreamError) else error.http_status
     if wants_page(request):
         headers = error.headers if isinstance(error, RequestRefused) else {}
-        return _page(
+        if isinstance(error, RateLimited):
+            headers = {"Retry-After": str(error.retry_after)}
+        return page(
             _template_for(error), status, headers, error=error, correlation_id=correlation_id
         )
     if isinstance(error, StateRefused):
@@ -128,15 +137,16 @@ def error_answer(request: Request, error: RallyMcpError, correlation_id: str) ->
 def _template_for(error: RallyMcpError) -> str:
     if isinstance(error, StateRefused):
         return "already_used.html" if error.already_used else "expired.html"
-    if isinstance(error, PermissionDenied):
+    if type(error) is PermissionDenied:  # of an account; its kinds are about something else
         return "not_admitted.html"
     if isinstance(error, UpstreamError):
         return "upstream_failed.html"
     return "refused.html"
 
 
-def _page(
-    template: str, status: int, headers: dict[str, str] | None = None, **values: object
+def page(
+    template: str, status: int, headers: Mapping[str, str] | None = None, **values: object
 ) -> Response:
+    """Return a page of `pages/`, with the headers that every page has."""
     html = _templates.get_template(template).render(values)
     return HTMLResponse(html, status, {**PAGE_HEADERS, **(headers or {})})

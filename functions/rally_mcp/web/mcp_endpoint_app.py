@@ -1,17 +1,25 @@
 """mcp_endpoint: MCP and REST over the same tools, for callers with a credential."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from rally_mcp import bootstrap
-from rally_mcp.bootstrap import Foundations
+from rally_mcp.authorization_server import resource_metadata
+from rally_mcp.bootstrap.foundations import Foundations
+from rally_mcp.bootstrap.mcp_endpoint import mcp_endpoint
 from rally_mcp.errors import RallyMcpError
 from rally_mcp.settings import Function
 from rally_mcp.tools.catalogue import offered
+from rally_mcp.tools.toolset import Tool
 from rally_mcp.web import openapi
+from rally_mcp.web.bearer_challenge import BearerChallenge
 from rally_mcp.web.boundary import boundary, routed
+from rally_mcp.web.credential import Callers
 from rally_mcp.web.mcp_protocol import McpProtocol, NotJson
+from rally_mcp.web.request_limits import RequestLimits
 from rally_mcp.web.responses import (
     RequestRefused,
     get_or_head,
@@ -25,18 +33,37 @@ _PARSE_ERROR, _INVALID_REQUEST, _INTERNAL_ERROR = -32700, -32600, -32603
 """JSON-RPC's codes for what fails before MCP reads it."""
 
 
-def create(base: Foundations) -> ASGIApp:
-    """Return the function's ASGI application. Raises ConfigurationError."""
-    services = bootstrap.mcp_endpoint(base)
+def create(base: Foundations, further_tools: Sequence[Tool[Any]] = ()) -> ASGIApp:
+    """Return the function's ASGI application. Raises ConfigurationError.
+
+    `further_tools` are offered besides the product's own, whatever the settings say.
+    """
+    services = mcp_endpoint(base)
     settings = services.settings
-    tools = offered(settings.toolsets, read_only=settings.read_only)
-    protocol = McpProtocol(services, tools)
-    rest = RestApi(services, tools)
+    tools = {
+        **offered(settings.toolsets, read_only=settings.read_only),
+        **{tool.name: tool for tool in further_tools},
+    }
+    needed = {tool.scope for tool in tools.values()}
+    scopes = [scope for scope in services.scopes if scope in needed]
+    callers = Callers(
+        services,
+        BearerChallenge(settings.mcp_url, scopes),
+        RequestLimits.of(settings, base.clock),
+    )
+    protocol = McpProtocol(services, callers, tools)
+    rest = RestApi(services, callers, tools)
     description = openapi.document(settings.mcp_url.removesuffix("/mcp"), tools)
 
     async def describe(request: Request) -> Response:
         get_or_head(request)
         return json_answer(description)
+
+    resource = resource_metadata.document(settings.mcp_url, settings.auth_url, scopes)
+
+    async def describe_resource(request: Request) -> Response:
+        get_or_head(request)
+        return json_answer(resource)
 
     async def answer_health(request: Request) -> Response:
         return health(request, Function.MCP_ENDPOINT)
@@ -48,6 +75,7 @@ def create(base: Foundations) -> ASGIApp:
             "/tools": rest.list_tools,
             "/tools/{tool}": rest.call_tool,
             "/openapi.json": describe,
+            **dict.fromkeys(resource_metadata.paths(settings.mcp_url), describe_resource),
             "/health": answer_health,
             "/mcp/health": answer_health,
         }

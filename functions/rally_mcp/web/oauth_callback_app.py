@@ -1,13 +1,13 @@
 """oauth_callback: takes the upstream's answer, exchanges the code, tells the person what next."""
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp
 
-from rally_mcp import bootstrap
-from rally_mcp.bootstrap import Foundations
-from rally_mcp.errors import UpstreamRejected
+from rally_mcp.bootstrap.foundations import Foundations
+from rally_mcp.bootstrap.oauth_callback import oauth_callback
 from rally_mcp.settings import Function
+from rally_mcp.sign_in.completion import BackToConsent, Declined
 from rally_mcp.web import browser
 from rally_mcp.web.boundary import boundary, routed
 from rally_mcp.web.responses import RequestRefused, health
@@ -18,7 +18,7 @@ _LONGEST_CODE = 4096
 
 def create(base: Foundations) -> ASGIApp:
     """Return the function's ASGI application."""
-    services = bootstrap.oauth_callback(base)
+    services = oauth_callback(base)
 
     async def callback(request: Request) -> Response:
         if not request.url.path.endswith("/callback"):
@@ -33,14 +33,19 @@ def create(base: Foundations) -> ASGIApp:
                 "Start again from the chat: repeat your request and open the new link.",
             )
         browser.check_state(state)
-        if error:
-            declined = error == "access_denied"
-            upstream = await services.completion.abandon(state, declined=declined)
-            if declined:
-                return browser.declined(request, upstream)
-            # RFC 6749 §4.1.2.1 has further codes; none of their words is shown or logged.
-            raise UpstreamRejected(f"{upstream} did not finish the sign-in.")
-        return browser.signed_in(await services.completion.finish(state, code))
+        outcome = (
+            await services.completion.abandon(state, declined=error == "access_denied")
+            if error
+            else await services.completion.finish(state, code)
+        )
+        match outcome:
+            case BackToConsent(ticket):
+                address = f"{base.settings.auth_url}/authorize/complete?ticket={ticket}"
+                return RedirectResponse(address, 303, headers=browser.REDIRECT_HEADERS)
+            case Declined(upstream_title):
+                return browser.declined(request, upstream_title)
+            case _:
+                return browser.signed_in(outcome)
 
     async def answer_health(request: Request) -> Response:
         return health(request, Function.OAUTH_CALLBACK)

@@ -11,17 +11,17 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rally_mcp.bootstrap import McpEndpoint
-from rally_mcp.errors import InvalidInput, RallyMcpError, SignInRequired
+from rally_mcp.bootstrap.mcp_endpoint import McpEndpoint
+from rally_mcp.errors import GrantEnded, InvalidInput, RallyMcpError, SignInRequired
 from rally_mcp.tools.catalogue import REST_ALIASES
 from rally_mcp.tools.results import message_of, sign_in_members
 from rally_mcp.tools.toolset import Answer, Tool
 from rally_mcp.web.body import read_body
 from rally_mcp.web.boundary import known
-from rally_mcp.web.credential import authenticate
+from rally_mcp.web.credential import Callers, missing_session_id
 from rally_mcp.web.own_origin import OwnOrigin
 from rally_mcp.web.responses import RequestRefused, json_answer, json_error, method_not_allowed
-from rally_mcp.web.tool_calls import tool_context
+from rally_mcp.web.tool_calls import may_see, tool_context
 
 _CHALLENGE = 'Session-ID realm="Rally"'
 """RFC 9110 §15.5.2 wants one. Not Bearer: a client would start an OAuth of its own."""
@@ -30,8 +30,11 @@ _CHALLENGE = 'Session-ID realm="Rally"'
 class RestApi:
     """The handlers of /tools."""
 
-    def __init__(self, services: McpEndpoint, tools: Mapping[str, Tool[Any]]) -> None:
+    def __init__(
+        self, services: McpEndpoint, callers: Callers, tools: Mapping[str, Tool[Any]]
+    ) -> None:
         self._services = services
+        self._callers = callers
         self._tools = tools
         self._own = OwnOrigin.of(services.settings.mcp_url)
 
@@ -40,22 +43,27 @@ class RestApi:
         self._own.check(request)
         if request.method != "GET":
             raise method_not_allowed("GET")
-        authenticate(request)
-        return json_answer({"tools": [_described(tool) for tool in self._tools.values()]})
+        caller = await self._callers.identify(request, missing_session_id)
+        seen = [tool for tool in self._tools.values() if may_see(caller, tool)]
+        return json_answer({"tools": [_described(tool) for tool in seen]})
 
     async def call_tool(self, request: Request) -> Response:
         """Run one tool."""
         self._own.check(request)
         if request.method != "POST":
             raise method_not_allowed("POST")
-        principal = authenticate(request)
+        caller = await self._callers.identify(request, missing_session_id)
         tool = self._tool(request.path_params["tool"])
+        if tool.scope and not caller.has_scope(tool.scope):
+            raise self._callers.challenge.insufficient_scope(caller.scopes or (), tool.scope)
         try:
             arguments = _arguments(await read_body(request))
-            answer = await tool.run(tool_context(self._services, principal), arguments)
+            answer = await tool.run(tool_context(self._services, caller), arguments)
         except SignInRequired as error:
             members = sign_in_members(error.prompt, error.prompt.auth_url)
             return json_answer(members, 401, {"WWW-Authenticate": _CHALLENGE})
+        except GrantEnded as ended:
+            raise self._callers.challenge.invalid_token(ended.message) from None
         except RequestRefused:
             raise
         except RallyMcpError as raised:

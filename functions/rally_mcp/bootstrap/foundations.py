@@ -1,8 +1,4 @@
-"""The composition root: settings in, the parts of one function out. Only here have ports names.
-
-Nothing is connected while this runs: functions-framework imports before it forks, so clients and
-channels are made on first use. Imports that a function does not need stay out of its start.
-"""
+"""What every function stands on, and its start."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -27,12 +23,6 @@ if TYPE_CHECKING:
     import httpx
     from starlette.types import ASGIApp
 
-    from rally_mcp.identity_providers.token_endpoint import TokenEndpoint
-    from rally_mcp.rally.wsapi import RallyServer
-    from rally_mcp.sign_in.activation import Activation
-    from rally_mcp.sign_in.completion import SignInCompletion
-    from rally_mcp.sign_in.credentials import Credentials
-
 HttpClient = Callable[[], "httpx.AsyncClient"]
 
 
@@ -54,31 +44,14 @@ class Foundations:
     principals: Principals
     states: States
 
-
-@dataclass(frozen=True, slots=True)
-class AuthRedirect:
-    """The parts of auth_redirect."""
-
-    states: States
-
-
-@dataclass(frozen=True, slots=True)
-class OAuthCallback:
-    """The parts of oauth_callback."""
-
-    completion: "SignInCompletion"
-
-
-@dataclass(frozen=True, slots=True)
-class McpEndpoint:
-    """The parts of mcp_endpoint."""
-
-    settings: Settings
-    providers: Mapping[str, IdentityProvider]
-    principals: Principals
-    credentials: "Credentials"
-    activation: "Activation"
-    rally: "RallyServer"
+    @property
+    def permissions(self) -> Mapping[str, str]:
+        """What each scope allows, for people to read."""
+        return {
+            scope: meaning
+            for provider in self.providers.values()
+            for scope, meaning in provider.permissions.items()
+        }
 
 
 def start(function: Function, create: "Callable[[Foundations], ASGIApp]") -> "ASGIApp":
@@ -89,6 +62,9 @@ def start(function: Function, create: "Callable[[Foundations], ASGIApp]") -> "AS
     # functions-framework reads this after importing the function, and would switch off every
     # logger made until then, the audit log's too. Google sets it on deployed functions.
     os.environ["LOG_EXECUTION_ID"] = "false"
+    # The server, made after the function is imported, would take whoever connects from this
+    # machine for a proxy, and believe the address that he writes into X-Forwarded-For.
+    os.environ["FORWARDED_ALLOW_IPS"] = ""
     try:
         settings = load(function)
         logs.configure(function, settings.google_cloud_project or None)
@@ -113,7 +89,7 @@ def foundations(
     environment: Mapping[str, str] = os.environ,
 ) -> Foundations:
     """Wire what every function stands on, from the settings and whatever a test brings."""
-    store = store or _store(settings, clock)
+    store = store or open_store(settings, clock)
     providers = {"rally": rally(settings)}
     principals = Principals(Collection(store, PRINCIPALS, PrincipalRecord), clock)
     states = Collection(store, OAUTH_STATES, OAuthState)
@@ -129,59 +105,8 @@ def foundations(
     )
 
 
-def auth_redirect(base: Foundations) -> AuthRedirect:
-    """Wire auth_redirect."""
-    return AuthRedirect(base.states)
-
-
-def oauth_callback(base: Foundations) -> OAuthCallback:
-    """Wire oauth_callback."""
-    from rally_mcp.sign_in.completion import SignInCompletion
-
-    return OAuthCallback(
-        SignInCompletion(
-            states=base.states,
-            principals=base.principals,
-            token_endpoint=_token_endpoint(base),
-            http=base.http,
-            clock=base.clock,
-            code_expected=base.settings.sign_in_confirmation == "code",
-        )
-    )
-
-
-def mcp_endpoint(base: Foundations) -> McpEndpoint:
-    """Wire mcp_endpoint."""
-    from rally_mcp.rally.wsapi import RallyServer
-    from rally_mcp.sign_in.activation import Activation
-    from rally_mcp.sign_in.credentials import Credentials
-    from rally_mcp.sign_in.offer import SignInOffers
-
-    settings = base.settings
-    offers = SignInOffers(
-        states=base.states,
-        principals=base.principals,
-        clock=base.clock,
-        auth_url=settings.auth_url,
-        code_expected=settings.sign_in_confirmation == "code",
-    )
-    return McpEndpoint(
-        settings=settings,
-        providers=base.providers,
-        principals=base.principals,
-        credentials=Credentials(base.principals, offers, _token_endpoint(base), base.clock),
-        activation=Activation(base.principals, base.clock),
-        rally=RallyServer(settings.rally_url, settings.rally_token_header, base.http),
-    )
-
-
-def _token_endpoint(base: Foundations) -> "TokenEndpoint":
-    from rally_mcp.identity_providers.token_endpoint import TokenEndpoint
-
-    return TokenEndpoint(base.http, base.secrets, base.clock)
-
-
-def _store(settings: Settings, clock: Callable[[], datetime]) -> Store:
+def open_store(settings: Settings, clock: Callable[[], datetime]) -> Store:
+    """Open the store that the settings name."""
     if settings.storage == "sqlite":
         from rally_mcp.storage.sqlite import SqliteStore
 

@@ -1,0 +1,1 @@
+"""Use cases where this product is an OAuth authorization server."""
