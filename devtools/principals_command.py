@@ -8,6 +8,7 @@ from typing import Any
 
 from devtools import administrator
 from rally_mcp.audit import AuditEvent
+from rally_mcp.authorization_server.registration import cleaned_name
 from rally_mcp.bootstrap.foundations import now
 from rally_mcp.settings import Settings
 from rally_mcp.sign_in.principal_administration import (
@@ -80,7 +81,7 @@ async def _list(
         administrator.print_json(described)
         return
     for each in described:
-        users = ", ".join(f"{who} ({where})" for where, who in each["users"].items())
+        users = ", ".join(f"{cleaned_name(who)} ({where})" for where, who in each["users"].items())
         through = each["client_name"] or each["client_id"] or "chat"
         since = f"{each['signed_in_at']:%Y-%m-%d %H:%M}"
         print(f"{each['principal']}  {since}  {through[:40]:40}  {users or 'on the way'}")

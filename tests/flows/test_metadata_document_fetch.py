@@ -22,6 +22,8 @@ from tests.fixtures.internet import (
     Internet,
     answers,
     document,
+    hangs_up,
+    silent,
 )
 from tests.fixtures.skipped_time import SkippingLoop
 
@@ -71,17 +73,8 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-async def never(_: httpx.Request) -> httpx.Response:
-    """The server takes the request, and that is all."""
-    return await anyio.sleep_forever()
-
-
 async def does_not_connect(_: httpx.Request) -> httpx.Response:
     raise httpx.ConnectTimeout("no answer to SYN")
-
-
-async def hangs_up(_: httpx.Request) -> httpx.Response:
-    raise httpx.RemoteProtocolError("the server disconnected")
 
 
 @requirement("B29")
@@ -183,7 +176,7 @@ async def test_a_name_that_changes_its_address_after_the_check_leads_nowhere_els
 async def test_a_refusal_says_the_same_of_everything_that_can_be_wrong(documents, internet):
     hosts = {
         "listens.example": answers(document()),
-        "silent.example": never,
+        "silent.example": silent,
         "hangs-up.example": hangs_up,
         "not-found.example": answers(b"", 404),
         "broken.example": answers(b"", 503),
@@ -228,7 +221,7 @@ async def test_reading_stops_where_a_document_gets_too_long(documents, internet)
 @pytest.mark.parametrize(
     "answer",
     [
-        pytest.param(never, id="no answer"),
+        pytest.param(silent, id="no answer"),
         pytest.param(answers(Body(b"{", stalls=True)), id="no end"),
     ],
 )

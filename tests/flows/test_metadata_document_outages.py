@@ -5,14 +5,13 @@ from functools import partial
 from typing import Any
 
 import anyio
-import httpx
 import pytest
 
 from rally_mcp.authorization_server.document_fetch import MOST_FETCHES
 from rally_mcp.authorization_server.metadata_documents import DocumentRefused, MetadataDocuments
 from tests.conformance.requirements import requirement
 from tests.fixtures.forbidden_places import table
-from tests.fixtures.internet import ADDRESS, URL, Internet, answers, document
+from tests.fixtures.internet import ADDRESS, URL, Internet, answers, document, hangs_up, silent
 from tests.fixtures.log_lines import written_log
 from tests.fixtures.skipped_time import SkippingLoop
 
@@ -20,20 +19,12 @@ COPILOT = "https://github.com/copilot/cli/client-metadata.json"
 GITHUB = "github.com"
 
 
-async def never(_: httpx.Request) -> httpx.Response:
-    return await anyio.sleep_forever()
-
-
-async def hangs_up(_: httpx.Request) -> httpx.Response:
-    raise httpx.ReadError("connection reset by peer")
-
-
 OUTAGES = {
     "the name does not resolve": {},
     "the name has no address": {"names": {GITHUB: [[]]}},
     "nothing listens": {"names": {GITHUB: [[ADDRESS]]}},
     "the server hangs up": {"names": {GITHUB: [[ADDRESS]]}, "servers": {ADDRESS: hangs_up}},
-    "the server is silent": {"names": {GITHUB: [[ADDRESS]]}, "servers": {ADDRESS: never}},
+    "the server is silent": {"names": {GITHUB: [[ADDRESS]]}, "servers": {ADDRESS: silent}},
     "the server fails": {
         "names": {GITHUB: [[ADDRESS]]},
         "servers": {ADDRESS: answers(b"<h1>Unicorn</h1>", 503, content_type="text/html")},
@@ -146,8 +137,8 @@ async def test_the_log_tells_once_why_a_document_was_refused(documents, internet
 async def test_a_client_for_which_no_time_was_left_is_refused_this_once(documents, internet):
     crowd = [f"slow-{number}.example" for number in range(MOST_FETCHES)]
     for number, host in enumerate(crowd):
-        internet.serve(never, host, f"93.184.216.{number}")
-    internet.serve(never)
+        internet.serve(silent, host, f"93.184.216.{number}")
+    internet.serve(silent)
     began = asyncio.get_running_loop().time()
 
     async with asyncio.TaskGroup() as callers:

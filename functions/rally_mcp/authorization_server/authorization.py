@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from rally_mcp.authorization_server import redirect_uris, scopes
 from rally_mcp.authorization_server.clients import OAuthClient, OAuthClients
+from rally_mcp.authorization_server.resource_indicators import check_resource
 from rally_mcp.errors import InvalidInput, OAuthError
 
 Parameters = Sequence[tuple[str, str]]
@@ -76,7 +77,8 @@ class AuthorizationRequests:
         Raises InvalidInput for what only the person may be told, AuthorizationRefused for what
         the client is told.
         """
-        values = dict(parameters)
+        # A parameter without a value counts as left out (RFC 6749 section 3.1).
+        values = {name: value for name, value in parameters if value}
         repeated = {name for name, times in Counter(n for n, _ in parameters).items() if times > 1}
         client = await self._client(values, repeated)
         redirect_uri = self._redirect_uri(client, values, repeated)
@@ -86,7 +88,7 @@ class AuthorizationRequests:
             raise AuthorizationRefused(error, redirect_uri, None)
         try:
             _check(values, repeated)
-            self._check_resource(values)
+            check_resource(values.get("resource"), self.resource)
             allowed = self.scopes if client.scopes is None else client.scopes
             granted = scopes.requested(values.get("scope"), allowed)
         except OAuthError as error:
@@ -105,10 +107,6 @@ class AuthorizationRequests:
         parameters = [*said, ("state", state or ""), ("iss", self.issuer)]
         kept = [(name, value) for name, value in parameters if name != "state" or state is not None]
         return redirect_uris.with_parameters(redirect_uri, kept)
-
-    def _check_resource(self, values: dict[str, str]) -> None:
-        if values.get("resource", self.resource) != self.resource:
-            raise OAuthError("invalid_target", f"The resource here is {self.resource}.")
 
     async def _client(self, values: dict[str, str], repeated: set[str]) -> OAuthClient:
         if not values.get("client_id") or "client_id" in repeated:
@@ -149,7 +147,7 @@ def _check(values: dict[str, str], repeated: set[str]) -> None:
         )
     if not _S256_CHALLENGE.fullmatch(values.get("code_challenge", "")):
         raise OAuthError(
-            "invalid_request", "code_challenge must be 43 characters of base64url (RFC 7636 §4.2)."
+            "invalid_request", "code_challenge must be 43 characters of base64url (RFC 7636)."
         )
 
 

@@ -20,6 +20,7 @@ from rally_mcp.authorization_server.client_assertions import (
 from rally_mcp.authorization_server.client_records import AuthenticationMethod
 from rally_mcp.authorization_server.clients import ClientUnknown, OAuthClient, OAuthClients
 from rally_mcp.authorization_server.login_attempts import LoginAttempts
+from rally_mcp.authorization_server.metadata_documents import is_metadata_document_url
 from rally_mcp.crypto import record_key
 from rally_mcp.errors import InvalidClient, OAuthError
 
@@ -79,6 +80,9 @@ class ClientAuthentication:
         Raises InvalidClient, in the same words whatever was wrong, and RateLimited after ten
         failures from one address.
         """
+        if claimed.method == "private_key_jwt" and is_metadata_document_url(claimed.client_id):
+            # Whoever fails here is counted as nobody, and must not have hosts asked meanwhile.
+            await self.attempts.check(None, address)
         try:
             signs = claimed.method == "private_key_jwt"
             client = await self.clients.find_presented(claimed.client_id, signs=signs)

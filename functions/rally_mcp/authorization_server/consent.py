@@ -64,7 +64,7 @@ class ConsentForm:
 
     def check(self, request: AuthorizationRequest, proof: str) -> None:
         """Raise PermissionDenied unless the form that came back is the one that was shown."""
-        if not hmac.compare_digest(self.proof(request), proof):
+        if not hmac.compare_digest(self.proof(request).encode(), proof.encode()):
             raise refused_consent(request.client.client_id)
 
 
@@ -81,7 +81,8 @@ class Consents:
     async def allow(self, form: ConsentForm, request: AuthorizationRequest) -> str:
         """Make the grant (two writes); return the address at the upstream to sign in at.
 
-        A form that is sent twice gives one grant. Raises PermissionDenied once its sign-in is over.
+        A form that is sent twice gives one grant while that one lives. Raises PermissionDenied
+        once its sign-in is over.
         """
         private_key = PrivateKey.generate()
         principal = Principal(form.grant_id, private_key)

@@ -17,6 +17,7 @@ from rally_mcp.authorization_server import scopes as scope_words
 from rally_mcp.authorization_server.bearer_secrets import Kind, is_hash_of, record_of
 from rally_mcp.authorization_server.clients import OAuthClient
 from rally_mcp.authorization_server.issuing import GrantedTokens, issue, sealed_location
+from rally_mcp.authorization_server.resource_indicators import check_resource
 from rally_mcp.crypto import (
     NotOpened,
     PrivateKey,
@@ -109,11 +110,10 @@ class Grants:
                 return self._reused(record)
             if not _is_of(client, grant):
                 return _Decision(None, _invalid_grant())
-            if resource not in {None, grant.resource}:
-                return _Decision(None, _invalid_target())
             if not is_current:
                 return _Decision(None, _answer_again(grant_id, grant, refresh_token))
             try:
+                check_resource(resource, grant.resource)
                 scopes = scope_words.requested(scope, grant.scopes)
             except OAuthError as refusal:
                 return _Decision(None, refusal)
@@ -229,8 +229,10 @@ def _mismatch(redemption: CodeRedemption, grant: Grant, code: ReleasedCode) -> O
     # OAuth 2.1 no longer asks for the redirect URI here; whoever sends one must mean the same.
     if redemption.redirect_uri not in {None, code.redirect_uri}:
         return _invalid_grant()
-    if redemption.resource not in {None, grant.resource}:
-        return _invalid_target()
+    try:
+        check_resource(redemption.resource, grant.resource)
+    except OAuthError as refusal:
+        return refusal
     return None
 
 
@@ -261,7 +263,3 @@ def _invalid_grant() -> OAuthError:
         "It is unknown, expired, revoked or was used before, or belongs to another request. "
         "Start the authorization again.",
     )
-
-
-def _invalid_target() -> OAuthError:
-    return OAuthError("invalid_target", "The resource is not the one that was authorized.")

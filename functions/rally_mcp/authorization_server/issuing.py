@@ -7,6 +7,7 @@ from typing import Literal
 
 from rally_mcp.authorization_server.bearer_secrets import (
     Kind,
+    is_grant_id,
     is_hash_of,
     new_bearer_secret,
     record_of,
@@ -87,8 +88,10 @@ class GrantBearers:
     async def find(self, access_token: str, resource: str) -> GrantBearer | None:
         """Return who comes with a live access token for `resource`, or None."""
         grant_id = record_of(access_token, Kind.ACCESS_TOKEN)
-        record = await self.principals.get(grant_id) if grant_id else None
-        if grant_id is None or record is None or record.grant is None:
+        if grant_id is None or not is_grant_id(grant_id):
+            return None
+        record = await self.principals.get(grant_id)
+        if record is None or record.grant is None:
             return None
         grant, now = record.grant, self.clock()
         for issued in grant.access:

@@ -90,7 +90,9 @@ class MachineAccessTokens:
         if owner is None:
             return False
         if owner != client_id:
-            raise OAuthError("invalid_grant", "The token belongs to another client.")
+            if await self.find(access_token):
+                raise OAuthError("invalid_grant", "The token belongs to another client.")
+            return False
 
         def drop(record: ClientRecord) -> ClientRecord | None:
             kept = tuple(each for each in record.access if not is_hash_of(each.hash, access_token))

@@ -8,7 +8,7 @@ byte for byte, but for the port of an http loopback URI, which a client picks as
 import re
 from collections.abc import Iterable
 from typing import Literal
-from urllib.parse import SplitResult, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from rally_mcp.errors import InvalidInput
 
@@ -30,6 +30,8 @@ _DOT_SEGMENT = re.compile(r"(?:/|%2f|%5c)(?:\.|%2e){1,2}(?=/|%2f|%5c|$)", re.IGN
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\.?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 """A name or an address; anything else could end the policy that the host is written into."""
 
+_RESPONSE_PARAMETERS = frozenset({"code", "state", "iss", "error", "error_description"})
+
 _APPLICATION_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(?:\.[a-z0-9+-]+)+")
 
 ApplicationType = Literal["", "native", "web"]
@@ -45,6 +47,8 @@ def check(redirect_uri: str, application_type: ApplicationType = "") -> None:
         raise InvalidInput("A redirect URI must be an absolute URI.")
     if "#" in redirect_uri or "@" in parts.netloc or "*" in redirect_uri:
         raise InvalidInput("A redirect URI has no fragment, no user and no wildcard.")
+    if _RESPONSE_PARAMETERS & {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}:
+        raise InvalidInput("A redirect URI has no parameter of an authorization response in it.")
     if _DOT_SEGMENT.search(parts.path):
         raise InvalidInput("A redirect URI has no . or .. in its path.")
     kind = _kind(parts)
@@ -120,7 +124,9 @@ def _same_but_port(one: str, other: str) -> bool:
 def _origin(url: str) -> tuple[str, str, int | None]:
     parts = urlsplit(url)
     default = {"https": 443, "http": 80}.get(parts.scheme)
-    return parts.scheme, (parts.hostname or "").rstrip("."), parts.port or default
+    host = (parts.hostname or "").rstrip(".")
+    name = "localhost" if host in LOOPBACK_HOSTS else host
+    return parts.scheme, name, parts.port or default
 
 
 def _split(url: str) -> SplitResult | None:

@@ -25,6 +25,16 @@ PREFIX = "rmcp_cl_"
 STORED_ID = re.compile(r"rmcp_[mp]c_[0-9a-f]{16}")
 """Ids of clients that an administrator added."""
 
+_BLANKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {
+    chr(selector) for selector in (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
+}
+"""Letters and marks that are drawn as nothing, beside control and format characters."""
+
+_MARK = r"[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]"
+
+_STACKED_MARKS = re.compile(f"({_MARK}{{2}}){_MARK}+")
+"""More accents than any language puts on one letter: they would cover what stands around."""
+
 _LONGEST_NAME = 100
 _LONGEST_ID = 2048
 """Characters: an authorization request carries the id in its address."""
@@ -40,11 +50,11 @@ class _Request(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore")
 
     redirect_uris: list[str]
-    client_name: str = ""
-    application_type: ApplicationType = ""
+    client_name: str | None = None
+    application_type: ApplicationType | None = None
     token_endpoint_auth_method: str | None = None
-    grant_types: list[str] = ["authorization_code"]
-    response_types: list[str] = ["code"]
+    grant_types: list[str] | None = None
+    response_types: list[str] | None = None
     scope: str | None = None
 
 
@@ -72,21 +82,22 @@ def register(document: object, allowed_scopes: tuple[str, ...]) -> Mapping[str, 
     except ValidationError as error:
         members = sorted({str(item["loc"][0]) for item in error.errors() if item["loc"]})
         named = f" ({', '.join(members[:5])})" if members else ""
-        raise _refused(f"Send a JSON object with client metadata of RFC 7591 §2{named}.") from None
+        raise _refused(f"Send a JSON object with client metadata of RFC 7591{named}.") from None
     _check(request)
     _check_redirect_uris(request)
     client_id = ClientMetadata(
-        name=cleaned_name(request.client_name),
-        redirect_uris=tuple(map(redirect_uris.without_port, dict.fromkeys(request.redirect_uris))),
+        name=cleaned_name(request.client_name or ""),
+        redirect_uris=tuple(_canonical(request.redirect_uris)),
     ).client_id
     if len(client_id) > _LONGEST_ID:
         raise _refused("The metadata is too long; register fewer or shorter redirect URIs.")
+    grant_types = request.grant_types or _GRANT_TYPES[:1]
     answer: dict[str, Any] = {
         "client_id": client_id,
-        "client_name": cleaned_name(request.client_name),
+        "client_name": cleaned_name(request.client_name or ""),
         "redirect_uris": request.redirect_uris,
         "token_endpoint_auth_method": "none",
-        "grant_types": [each for each in _GRANT_TYPES if each in request.grant_types],
+        "grant_types": [each for each in _GRANT_TYPES if each in grant_types],
         "response_types": ["code"],
         "scope": " ".join(allowed_scopes),
     }
@@ -109,7 +120,9 @@ def decoded(client_id: str) -> ClientMetadata | None:
         return None
     name, *uris = members or [""]
     metadata = ClientMetadata(name, tuple(uris))
-    if not uris or len(uris) > redirect_uris.MOST or cleaned_name(name) != name:
+    if not 1 <= len(uris) <= redirect_uris.MOST or uris != _canonical(uris):
+        return None
+    if cleaned_name(name) != name:
         return None
     try:
         for uri in uris:
@@ -119,22 +132,34 @@ def decoded(client_id: str) -> ClientMetadata | None:
     return metadata if metadata.client_id == client_id else None
 
 
+def _canonical(uris: list[str]) -> list[str]:
+    """Return redirect URIs as they stand in a client id."""
+    return list(dict.fromkeys(map(redirect_uris.without_port, uris)))
+
+
 def cleaned_name(name: str) -> str:
     """Return a client's name on one line, without characters that hide or reorder others."""
     visible = "".join(
         " " if character.isspace() else character
-        for character in name
-        if character.isspace() or unicodedata.category(character)[0] != "C"
+        for character in _STACKED_MARKS.sub(r"\1", unicodedata.normalize("NFC", name))
+        if character.isspace() or not _is_hidden(character)
     )
     return " ".join(visible.split())[:_LONGEST_NAME].rstrip()
 
 
+def _is_hidden(character: str) -> bool:
+    return unicodedata.category(character)[0] == "C" or character in _BLANKS
+
+
 def _check(request: _Request) -> None:
-    if "client_credentials" in request.grant_types:
+    grant_types = request.grant_types or _GRANT_TYPES
+    if "client_credentials" in grant_types:
         raise _refused(
             "An administrator adds clients for client_credentials (rally-mcp clients add)."
         )
-    if "authorization_code" not in request.grant_types or "code" not in request.response_types:
+    if "authorization_code" not in grant_types or "code" not in (
+        request.response_types or ["code"]
+    ):
         raise _refused("Only grant_type authorization_code with response_type code is served.")
     if request.token_endpoint_auth_method not in _SHARED_SECRETS:
         raise _refused("A client that registers itself is public: auth method none.")
@@ -147,7 +172,7 @@ def _check_redirect_uris(request: _Request) -> None:
         )
     try:
         for uri in request.redirect_uris:
-            redirect_uris.check(uri, request.application_type)
+            redirect_uris.check(uri, request.application_type or "")
     except InvalidInput as refused:
         raise OAuthError("invalid_redirect_uri", refused.message) from None
 

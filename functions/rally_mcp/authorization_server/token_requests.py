@@ -15,6 +15,7 @@ from rally_mcp.authorization_server.clients import OAuthClient
 from rally_mcp.authorization_server.grants import CodeRedemption, Grants
 from rally_mcp.authorization_server.issuing import GrantedTokens
 from rally_mcp.authorization_server.machine_access import MachineAccessTokens
+from rally_mcp.authorization_server.resource_indicators import check_resource
 from rally_mcp.errors import OAuthError
 
 _CODE_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
@@ -62,10 +63,8 @@ class TokenRequests:
         """Revoke an access or refresh token and what it belongs to; unknown ones are fine."""
         client = await self._client(form, authorization, address)
         token = _required(form, "token")
-        if client.kind == "machine":
+        if not await self.grants.revoke(token, client):
             await self.machines.revoke(token, client.client_id)
-        else:
-            await self.grants.revoke(token, client)
 
     async def _client(
         self, form: Mapping[str, str], authorization: str | None, address: str
@@ -98,8 +97,7 @@ class TokenRequests:
         )
 
     async def _log_in(self, form: Mapping[str, str], client: OAuthClient) -> GrantedTokens:
-        if form.get("resource", self.resource) != self.resource:
-            raise OAuthError("invalid_target", f"The resource here is {self.resource}.")
+        check_resource(form.get("resource"), self.resource)
         allowed = client.scopes or ()
         granted = scopes.requested(form.get("scope") or scopes.least(allowed), allowed)
         return await self.machines.issue(client.client_id, granted)

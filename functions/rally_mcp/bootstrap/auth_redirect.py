@@ -32,11 +32,11 @@ class AuthRedirect:
     token_requests: TokenRequests
 
 
-def auth_redirect(base: Foundations) -> AuthRedirect:
-    """Wire auth_redirect."""
+def auth_redirect(base: Foundations, fetch: DocumentFetch | None = None) -> AuthRedirect:
+    """Wire auth_redirect; `fetch` stands in for the Internet in tests."""
     settings, clock = base.settings, base.clock
     records = Collection(base.store, OAUTH_CLIENTS, ClientRecord)
-    clients = OAuthClients(records, MetadataDocuments(DocumentFetch(), clock))
+    clients = OAuthClients(records, MetadataDocuments(fetch or DocumentFetch(), clock))
     return AuthRedirect(
         settings=settings,
         authorization_requests=AuthorizationRequests(

@@ -40,13 +40,20 @@ class BrowserReturn:
             code=None,
             parked_until=now + _TICKET_TTL,
         )
-        return await self._release(found, UpstreamSignIn(parked=parked))
+        return await self._release(found, UpstreamSignIn(parked=parked), was_claimed=True)
 
-    async def fail(self, found: OpenState, error_code: str) -> str:
-        """Note how the sign-in ended (RFC 6749 §4.1.2.1); return the browser's ticket."""
-        return await self._release(found, UpstreamSignIn(), error_code)
+    async def fail(self, found: OpenState, error_code: str, *, was_claimed: bool) -> str:
+        """Note how the sign-in ended (RFC 6749 §4.1.2.1); return the browser's ticket.
 
-    async def _release(self, found: OpenState, sign_in: UpstreamSignIn, error: str = "") -> str:
+        `was_claimed` says whether it is this very callback that was exchanging the code.
+        """
+        return await self._release(
+            found, UpstreamSignIn(), was_claimed=was_claimed, error=error_code
+        )
+
+    async def _release(
+        self, found: OpenState, sign_in: UpstreamSignIn, *, was_claimed: bool, error: str = ""
+    ) -> str:
         ticket = f"{found.record.principal}.{random_secret(_SECRET_BITS)}"
         upstream = found.provider.name
 
@@ -54,6 +61,8 @@ class BrowserReturn:
             pending = record.upstream(upstream).pending
             grant = record.grant
             if pending is None or pending.state_key != found.key or grant is None:
+                return None
+            if (pending.exchanging_since is not None) != was_claimed:
                 return None
             issued = Ticket(hash=record_key(ticket), error=error)
             changed = record.with_upstream(upstream, sign_in)

@@ -109,7 +109,7 @@ class SignInCompletion:
         title = found.provider.title
         if found.awaits_browser:
             code = "access_denied" if declined else "server_error"
-            ticket = await self.browser_return.fail(found, code)
+            ticket = await self.browser_return.fail(found, code, was_claimed=False)
             _audit(event, found)
             return BackToConsent(ticket)
         await self._clear(found, declined=declined)
@@ -132,7 +132,8 @@ class SignInCompletion:
 
     async def _tell_client(self, found: OpenState, error: RallyMcpError) -> BackToConsent:
         logs.event("WARNING", "a grant's sign-in failed", error=type(error).__name__)
-        return BackToConsent(await self.browser_return.fail(found, _error_code(error)))
+        code = _error_code(error)
+        return BackToConsent(await self.browser_return.fail(found, code, was_claimed=True))
 
     async def _keep(
         self, found: OpenState, granted: TokenResponse, user: UpstreamUser

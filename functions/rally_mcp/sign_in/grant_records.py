@@ -9,9 +9,7 @@ Each of these opens the grant's private key for whoever has the secret; the reco
 secrets' hashes alone.
 """
 
-from datetime import datetime
-
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from rally_mcp.crypto import Sealed
 
@@ -44,7 +42,7 @@ class ReleasedCode(_Part):
     """The private key under the code; None once redeemed."""
     redirect_uri: str
     code_challenge: str
-    expires_at: datetime
+    expires_at: AwareDatetime
     failures: int = 0
     """How often it came with the wrong verifier, client, redirect URI or resource."""
 
@@ -56,7 +54,7 @@ class IssuedAccess(_Part):
     key: Sealed
     """The private key under the access token."""
     scopes: tuple[str, ...]
-    expires_at: datetime
+    expires_at: AwareDatetime
 
 
 class IssuedRefresh(_Part):
@@ -73,7 +71,7 @@ class RotatedRefresh(_Part):
     hash: str
     answer: Sealed
     """That answer, under the old refresh token."""
-    answered_until: datetime
+    answered_until: AwareDatetime
 
 
 class Grant(_Part):

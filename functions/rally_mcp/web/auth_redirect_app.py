@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from rally_mcp import audit
 from rally_mcp.audit import AuditEvent
+from rally_mcp.authorization_server.document_fetch import DocumentFetch
 from rally_mcp.bootstrap.auth_redirect import AuthRedirect, auth_redirect
 from rally_mcp.bootstrap.foundations import Foundations
 from rally_mcp.errors import RallyMcpError
@@ -25,9 +26,9 @@ from rally_mcp.web.request_limits import RequestLimits
 from rally_mcp.web.responses import RequestRefused, health
 
 
-def create(base: Foundations) -> ASGIApp:
-    """Return the function's ASGI application."""
-    services = auth_redirect(base)
+def create(base: Foundations, fetch: DocumentFetch | None = None) -> ASGIApp:
+    """Return the function's ASGI application; `fetch` stands in for the Internet in tests."""
+    services = auth_redirect(base, fetch)
     settings = services.settings
     limits = RequestLimits.of(settings, base.clock)
     consent = _consent_endpoint(base, services, limits)

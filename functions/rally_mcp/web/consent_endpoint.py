@@ -33,6 +33,7 @@ from rally_mcp.errors import InvalidInput, OAuthError
 from rally_mcp.web import browser
 from rally_mcp.web.body import read_form
 from rally_mcp.web.consent_page import consent_page
+from rally_mcp.web.own_origin import OwnOrigin
 from rally_mcp.web.request_limits import RequestLimits
 from rally_mcp.web.responses import method_not_allowed
 
@@ -97,16 +98,7 @@ class ConsentEndpoint:
             fields=fields,
             form_action=self._form_action(authorization),
         )
-        response.set_cookie(
-            self._cookie(form.grant_id),
-            form.cookie_secret,
-            max_age=int(CONSENT_TTL.total_seconds()),
-            path="/",
-            secure=self._is_https,
-            httponly=True,
-            samesite="lax",
-        )
-        return response
+        return self._with_cookie(response, form)
 
     async def _decide(self, request: Request) -> Response:
         fields = await read_form(request)
@@ -118,7 +110,9 @@ class ConsentEndpoint:
         form.check(authorization, given.get("proof", ""))
         match given.get("decision"):
             case "allow":
-                return _onwards(await self.consents.allow(form, authorization), 303)
+                address = await self.consents.allow(form, authorization)
+                # Again, because the sign-in at the upstream takes its own time.
+                return self._with_cookie(_onwards(address, 303), form)
             case "deny":
                 return self._denied(form, authorization)
             case _:
@@ -129,12 +123,9 @@ class ConsentEndpoint:
     ) -> AuthorizationRequest:
         """Return the request that a form repeats, once nobody else can have sent the form."""
         site = request.headers.get("sec-fetch-site", "same-origin")
-        origin = request.headers.get("origin", self.auth_url)
-        if (
-            site != "same-origin"
-            or origin.lower() != self.auth_url.lower()
-            or len(given) != len(fields)
-        ):
+        origin = request.headers.get("origin", self.auth_url).lower()
+        is_own = site == "same-origin" and origin in OwnOrigin.of(self.auth_url).origins
+        if not is_own or len(given) != len(fields):
             raise refused_consent(None)
         return await self.requests.read([each for each in fields if each[0] not in _FORM_FIELDS])
 
@@ -162,6 +153,18 @@ class ConsentEndpoint:
             redirect_uris.form_action_source(authorization.redirect_uri),
             *(each for each in local if each.startswith("http:")),
         ]
+
+    def _with_cookie(self, response: Response, form: ConsentForm) -> Response:
+        response.set_cookie(
+            self._cookie(form.grant_id),
+            form.cookie_secret,
+            max_age=int(CONSENT_TTL.total_seconds()),
+            path="/",
+            secure=self._is_https,
+            httponly=True,
+            samesite="lax",
+        )
+        return response
 
     def _without_cookie(self, response: Response, grant_id: RecordKey) -> Response:
         response.delete_cookie(

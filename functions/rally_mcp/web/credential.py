@@ -92,7 +92,6 @@ class Callers:
         if form is None:
             raise self.challenge.no_credential("Send Authorization: Bearer and an access token.")
         address = self.limits.address_of(request)
-        self.limits.refused_credentials.check(address)
         caller = await self._of_grant(form[1]) or await self._of_machine(form[1])
         if caller is None:
             self.limits.refused_credentials.take(address)

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 from rally_mcp.authorization_server import resource_metadata
 from rally_mcp.bootstrap.foundations import Foundations
 from rally_mcp.bootstrap.mcp_endpoint import mcp_endpoint
-from rally_mcp.errors import RallyMcpError
+from rally_mcp.errors import RallyMcpError, RateLimited, UpstreamUnavailable
 from rally_mcp.settings import Function
 from rally_mcp.tools.catalogue import offered
 from rally_mcp.tools.toolset import Tool
@@ -98,5 +98,7 @@ def _error_answer(request: Request, error: RallyMcpError, correlation_id: str) -
         "id": None,
         "error": {"code": code, "message": message},
     }
-    headers = error.headers if isinstance(error, RequestRefused) else None
+    headers = error.headers if isinstance(error, RequestRefused) else {}
+    if isinstance(error, RateLimited | UpstreamUnavailable):
+        headers = {"Retry-After": str(error.retry_after)}
     return json_answer(answer, error.http_status, headers)

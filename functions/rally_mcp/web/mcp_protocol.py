@@ -23,7 +23,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from rally_mcp import __version__
 from rally_mcp.bootstrap.mcp_endpoint import McpEndpoint
-from rally_mcp.errors import GrantEnded
+from rally_mcp.errors import GrantEnded, PermissionDenied
 from rally_mcp.tools.results import tool_error, tool_result
 from rally_mcp.tools.toolset import Tool
 from rally_mcp.web.body import LARGEST_BODY, read_body, replayed
@@ -157,6 +157,8 @@ class McpProtocol:
             names = ", ".join(self._tools)
             raise MCPError(types.INVALID_PARAMS, f"There is no such tool. Known tools: {names}.")
         caller = _caller(context)
+        if not caller.has_scope(tool.scope):  # also where no check before saw this call
+            return tool_error(tool, PermissionDenied(f"This needs the scope {tool.scope}."))
         try:
             arguments = params.arguments or {}
             return tool_result(await tool.run(tool_context(self._services, caller), arguments))
@@ -177,8 +179,17 @@ def _checked_message(body: bytes) -> types.JSONRPCMessage:
         message = types.jsonrpc_message_adapter.validate_python(document, by_name=False)
     except ValidationError:
         message = None
-    # A request whose id is none would pass for a notification, and its sender wait for ever.
-    if message is None or (isinstance(message, types.JSONRPCNotification) and "id" in document):
+    # What is a request to one reader and an answer to another would pass by our checks, and a
+    # request whose id is none would pass for a notification, its sender waiting for ever.
+    is_ambiguous = (
+        message is not None
+        and "method" in document
+        and (
+            not document.keys().isdisjoint({"result", "error"})
+            or (isinstance(message, types.JSONRPCNotification) and "id" in document)
+        )
+    )
+    if message is None or is_ambiguous:
         raise RequestRefused(
             400, "Invalid Request", "The body must be one JSON-RPC 2.0 message, and no batch."
         )

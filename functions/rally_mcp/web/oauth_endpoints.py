@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -81,7 +82,9 @@ class OAuthEndpoints:
         form = dict(fields)
         if len(form) != len(fields):
             raise OAuthError("invalid_request", "No parameter may come more than once.")
-        return form, authorizations[0] if authorizations else None, address
+        # A parameter without a value counts as left out (RFC 6749 section 3.2).
+        given = {name: value for name, value in form.items() if value}
+        return given, authorizations[0] if authorizations else None, address
 
 
 def error_answer(error: RallyMcpError) -> Response:
@@ -97,7 +100,9 @@ def error_answer(error: RallyMcpError) -> Response:
         code = "temporarily_unavailable"
         headers["Retry-After"] = str(error.retry_after)
     body = {"error": code, "error_description": error.message}
-    return json_answer(body, error.http_status, headers)
+    is_media_type = error.http_status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    # RFC 6749 section 5.2 has 400 for every request that is wrong in form.
+    return json_answer(body, 400 if is_media_type else error.http_status, headers)
 
 
 async def _document(request: Request) -> object:
