@@ -35,6 +35,7 @@ class MachineAccess(_Part):
 
     hash: str
     scopes: tuple[str, ...]
+    resource: str
     expires_at: AwareDatetime
 
 

@@ -43,7 +43,7 @@ class MachineAccessTokens:
     records: Collection[ClientRecord]
     clock: Callable[[], datetime]
 
-    async def issue(self, client_id: str, scopes: tuple[str, ...]) -> GrantedTokens:
+    async def issue(self, client_id: str, scopes: tuple[str, ...], resource: str) -> GrantedTokens:
         """Issue one to a client that has authenticated. Raises InvalidClient once it is gone."""
         access_token = new_bearer_secret(Kind.ACCESS_TOKEN, client_id)
         now = self.clock()
@@ -55,7 +55,10 @@ class MachineAccessTokens:
                 return None
             expires_at = now + timedelta(seconds=record.access_seconds)
             issued = MachineAccess(
-                hash=record_key(access_token), scopes=scopes, expires_at=expires_at
+                hash=record_key(access_token),
+                scopes=scopes,
+                resource=resource,
+                expires_at=expires_at,
             )
             live = [each for each in record.access if each.expires_at > now]
             kept = (*live, issued)[-_MOST_ACCESS_TOKENS:]
@@ -68,15 +71,16 @@ class MachineAccessTokens:
         )
         return GrantedTokens(access_token, None, expires_at, scopes)
 
-    async def find(self, access_token: str) -> MachineBearer | None:
-        """Return the client that comes with a live access token (one read), or None."""
+    async def find(self, access_token: str, resource: str) -> MachineBearer | None:
+        """Return who comes with a live access token for `resource` (one read), or None."""
         client_id = _machine_of(access_token)
         record = await self.records.get(client_id) if client_id else None
         if client_id is None or record is None or record.disabled:
             return None
         now = self.clock()
         for issued in record.access:
-            if is_hash_of(issued.hash, access_token) and issued.expires_at > now:
+            is_it = is_hash_of(issued.hash, access_token) and issued.resource == resource
+            if is_it and issued.expires_at > now:
                 allowed = tuple(each for each in issued.scopes if each in record.scopes)
                 return MachineBearer(client_id, record, allowed)
         return None
@@ -87,11 +91,13 @@ class MachineAccessTokens:
         Raises OAuthError (invalid_grant) for another client's token, which stays.
         """
         owner = _machine_of(access_token)
-        if owner is None:
-            return False
-        if owner != client_id:
-            if await self.find(access_token):
-                raise OAuthError("invalid_grant", "The token belongs to another client.")
+        record = await self.records.get(owner) if owner else None
+        is_known = record is not None and any(
+            is_hash_of(each.hash, access_token) for each in record.access
+        )
+        if is_known and owner != client_id:
+            raise OAuthError("invalid_grant", "The token belongs to another client.")
+        if not is_known:
             return False
 
         def drop(record: ClientRecord) -> ClientRecord | None:

@@ -100,7 +100,7 @@ class TokenRequests:
         check_resource(form.get("resource"), self.resource)
         allowed = client.scopes or ()
         granted = scopes.requested(form.get("scope") or scopes.least(allowed), allowed)
-        return await self.machines.issue(client.client_id, granted)
+        return await self.machines.issue(client.client_id, granted, self.resource)
 
     def _written(self, granted: GrantedTokens) -> Mapping[str, Any]:
         lifetime = (granted.expires_at - self.clock()).total_seconds()

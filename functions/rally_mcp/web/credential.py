@@ -113,7 +113,7 @@ class Callers:
         )
 
     async def _of_machine(self, access_token: str) -> Caller | None:
-        found = await self.services.machines.find(access_token)
+        found = await self.services.machines.find(access_token, self.services.settings.mcp_url)
         if found is None:
             return None
         return Caller(

@@ -31,7 +31,7 @@ from rally_mcp.web.boundary import known
 from rally_mcp.web.credential import Caller, Callers
 from rally_mcp.web.own_origin import OwnOrigin
 from rally_mcp.web.responses import RequestRefused, method_not_allowed
-from rally_mcp.web.tool_calls import may_see, tool_context
+from rally_mcp.web.tool_calls import may_see, require_scope, tool_context
 
 INSTRUCTIONS = (
     "Tools work in Rally as the signed-in user. When a tool answers with a sign-in address, show "
@@ -111,8 +111,8 @@ class McpProtocol:
         if not isinstance(message, types.JSONRPCRequest) or message.method != "tools/call":
             return
         tool = self._tools.get(str((message.params or {}).get("name")))
-        if tool and tool.scope and not caller.has_scope(tool.scope):
-            raise self._callers.challenge.insufficient_scope(caller.scopes or (), tool.scope)
+        if tool:
+            require_scope(caller, tool, self._callers.challenge)
 
     async def _manager(self) -> StreamableHTTPSessionManager:
         loop = asyncio.get_running_loop()

@@ -21,7 +21,7 @@ from rally_mcp.web.boundary import known
 from rally_mcp.web.credential import Callers, missing_session_id
 from rally_mcp.web.own_origin import OwnOrigin
 from rally_mcp.web.responses import RequestRefused, json_answer, json_error, method_not_allowed
-from rally_mcp.web.tool_calls import may_see, tool_context
+from rally_mcp.web.tool_calls import may_see, require_scope, tool_context
 
 _CHALLENGE = 'Session-ID realm="Rally"'
 """RFC 9110 §15.5.2 wants one. Not Bearer: a client would start an OAuth of its own."""
@@ -54,8 +54,7 @@ class RestApi:
             raise method_not_allowed("POST")
         caller = await self._callers.identify(request, missing_session_id)
         tool = self._tool(request.path_params["tool"])
-        if tool.scope and not caller.has_scope(tool.scope):
-            raise self._callers.challenge.insufficient_scope(caller.scopes or (), tool.scope)
+        require_scope(caller, tool, self._callers.challenge)
         try:
             arguments = _arguments(await read_body(request))
             answer = await tool.run(tool_context(self._services, caller), arguments)

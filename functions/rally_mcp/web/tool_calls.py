@@ -13,6 +13,7 @@ from rally_mcp.rally.wsapi import Wsapi
 from rally_mcp.secret_store import SecretReference
 from rally_mcp.sign_in.principal import Principal
 from rally_mcp.tools.toolset import Tool, ToolContext
+from rally_mcp.web.bearer_challenge import BearerChallenge
 from rally_mcp.web.credential import Caller
 
 
@@ -81,6 +82,23 @@ def _machine_context(services: McpEndpoint, caller: Caller) -> ToolContext:
         rally_url=services.settings.rally_url,
         sign_in=NoSignIn(),
     )
+
+
+def require_scope(caller: Caller, tool: Tool[Any], challenge: BearerChallenge) -> None:
+    """Raise the 403 that names every scope needed, where the access token lacks the tool's."""
+    if tool.scope is None or caller.has_scope(tool.scope):
+        return
+    granted = caller.scopes or ()
+    audit.write(
+        AuditEvent.TOOL_CALLED,
+        principal=caller.key,
+        client=caller.client_id,
+        scope=granted,
+        tool=tool.name,
+        decision="refused",
+        reason="insufficient scope",
+    )
+    raise challenge.insufficient_scope(granted, tool.scope)
 
 
 def may_see(caller: Caller, tool: Tool[Any]) -> bool:
