@@ -133,6 +133,9 @@ async def _add(clients: ClientAdministration, options: argparse.Namespace) -> No
     for name, value in answer.items():
         if value:
             print(f"{name}: {value}")
+    if new.kind == "machine" and set(new.scopes) != set(PERMISSIONS):
+        print("Some MCP libraries ask for every scope there is, and are then refused: give their")
+        print("clients every scope, and Rally's own permissions to the user of the API key.")
     if added.client_secret:
         print("The secret is shown this once. Keep it where the client reads it.")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import anyio
 
+from tests.clients.default_browser import DefaultBrowser
 from tests.clients.terminal import Terminal, running_terminal
 
 RUN_SECONDS = 60
@@ -19,6 +20,7 @@ QUESTIONS = r"Do you trust the files in this folder\?|Do you want to use this to
 
 PROMPT = "\N{HEAVY RIGHT-POINTING ANGLE QUOTATION MARK ORNAMENT}"
 CONNECTED = "1 server connected"
+NOT_CONNECTED = "0 servers connected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +38,37 @@ class CopilotChat:
 
 
 @dataclass(frozen=True, slots=True)
-class CopilotCli:
-    """A Copilot that knows one MCP server and calls its tools as one chat session.
+class StoredTokens:
+    """An access token and what it can be renewed with; empty where there is nothing."""
 
-    `home` is where it keeps all that it writes, a folder that is the test's own.
+    access_token: str
+    refresh_token: str
+
+    @classmethod
+    def read(cls, path: Path) -> "StoredTokens":
+        """Read one of Copilot's files."""
+        stored = json.loads(path.read_text())
+        return cls(stored["accessToken"], stored.get("refreshToken", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class CopilotCli:
+    """A Copilot that knows one MCP server.
+
+    It calls its tools as one chat session or, without a Session-ID, signs in by itself, which takes
+    a browser. `home` is where it keeps all that it writes, a folder that is the test's own.
     """
 
     program: Path
     home: Path
     model_url: str
     mcp_url: str
-    session_id: str
+    session_id: str | None
+    browser: DefaultBrowser | None = None
 
     async def ask(self, prompt: str) -> str:
         """Run it for one prompt, every tool allowed, and return what it prints."""
+        self._share_package()
         command = (*self._command, "--allow-all-tools", "-p", prompt)
         with anyio.fail_after(RUN_SECONDS):
             done = await anyio.run_process(
@@ -60,28 +79,55 @@ class CopilotCli:
         return output
 
     @asynccontextmanager
-    async def chat(self) -> AsyncIterator[CopilotChat]:
-        """Run it in a terminal until the block ends; it asks before it calls a tool."""
+    async def chat(self, *, beginning: str = CONNECTED) -> AsyncIterator[CopilotChat]:
+        """Run it in a terminal until the block ends; it asks before it calls a tool.
+
+        `beginning` is what it says of its servers once it has tried to connect.
+        """
+        self._share_package()
         with running_terminal(self._command, self._environment, self.home) as terminal:
-            await terminal.wait_for(CONNECTED, enter_at=QUESTIONS)
+            await terminal.wait_for(beginning, enter_at=QUESTIONS)
             yield CopilotChat(terminal)
 
     @property
+    def stored_tokens(self) -> StoredTokens:
+        """What it has kept of its last sign-in."""
+        found = [StoredTokens.read(path) for path in self._token_files]
+        # Copies for other processes of its own are without the refresh token.
+        return next(each for each in found if each.refresh_token)
+
+    def forget_time(self) -> None:
+        """Let its access tokens expire, as far as it knows itself."""
+        for path in self._token_files:
+            path.write_text(json.dumps(json.loads(path.read_text()) | {"expiresAt": 1}))
+
+    def _share_package(self) -> None:
+        """Let the first test of a run unpack what the others find: it is 235 MB."""
+        package = self.home / ".cache/copilot/pkg"
+        if not package.is_symlink():
+            shared = self.home.parent / "copilot-package"
+            shared.mkdir(exist_ok=True)
+            package.parent.mkdir(parents=True, exist_ok=True)
+            package.symlink_to(shared)
+
+    @property
+    def _token_files(self) -> list[Path]:
+        return list(self.home.glob(".copilot/mcp-oauth-config/*.tokens.json"))
+
+    @property
     def _command(self) -> tuple[str, ...]:
-        server = {
-            "type": "http",
-            "url": self.mcp_url,
-            "headers": {"Session-ID": self.session_id},
-            "tools": ["*"],
-        }
+        server: dict[str, object] = {"type": "http", "url": self.mcp_url, "tools": ["*"]}
+        if self.session_id:
+            server["headers"] = {"Session-ID": self.session_id}
         config = json.dumps({"mcpServers": {"rally": server}})
         options = ("--disable-builtin-mcps", "--additional-mcp-config", config)
         return (str(self.program), *options)
 
     @property
     def _environment(self) -> dict[str, str]:
+        browser = self.browser.environment if self.browser else {"PATH": os.environ["PATH"]}
         return {
-            "PATH": os.environ["PATH"],
+            **browser,
             "LANG": "C.UTF-8",
             "HOME": str(self.home),
             "COPILOT_HOME": str(self.home / ".copilot"),

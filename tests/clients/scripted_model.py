@@ -59,6 +59,11 @@ class Conversation:
 Step = Callable[[Conversation], Reply]
 
 
+def say(text: str) -> Step:
+    """Say the same whatever was said before."""
+    return lambda _: f"{SAYING}{text} {END}"
+
+
 def call(tool: str, **arguments: object) -> Step:
     """Call a tool with fixed arguments."""
     return lambda _: ToolCall(tool, arguments)

@@ -89,8 +89,7 @@ class AuthorizationRequests:
         try:
             _check(values, repeated)
             check_resource(values.get("resource"), self.resource)
-            allowed = self.scopes if client.scopes is None else client.scopes
-            granted = scopes.requested(values.get("scope"), allowed)
+            granted = self._scopes(client, values.get("scope"))
         except OAuthError as error:
             raise AuthorizationRefused(error, redirect_uri, state) from None
         return AuthorizationRequest(
@@ -107,6 +106,15 @@ class AuthorizationRequests:
         parameters = [*said, ("state", state or ""), ("iss", self.issuer)]
         kept = [(name, value) for name, value in parameters if name != "state" or state is not None]
         return redirect_uris.with_parameters(redirect_uri, kept)
+
+    def _scopes(self, client: OAuthClient, scope: str | None) -> tuple[str, ...]:
+        """Return what is asked for, as far as the client may have it (RFC 6749 §3.3).
+
+        Clients ask for all that the challenge names, whatever an administrator gave them.
+        """
+        asked = scopes.requested(scope, self.scopes)
+        allowed = asked if client.scopes is None else client.scopes
+        return scopes.requested(" ".join(set(asked) & set(allowed)) or " ".join(asked), allowed)
 
     async def _client(self, values: dict[str, str], repeated: set[str]) -> OAuthClient:
         if not values.get("client_id") or "client_id" in repeated:

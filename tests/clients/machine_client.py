@@ -1,0 +1,82 @@
+"""An administrator beside a running server, who adds machine clients to it."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
+
+from tests.clients.dev_server import PROJECT, DevServer, running_dev_server
+from tests.clients.simulated_rally import API_KEY
+
+API_KEY_FILE = "rally-api-key"
+
+
+@dataclass(frozen=True, slots=True)
+class AddedClient:
+    """What the administrator hands on."""
+
+    client_id: str
+    client_secret: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Administrator:
+    """Whoever has access to the store of `server`, which is in the folder that it was given."""
+
+    server: DevServer
+    data: Path
+
+    async def add_machine(self, *options: str) -> AddedClient:
+        """Run `rally-mcp clients add` for a client that acts in Rally as Ann, by her API key."""
+        command = (sys.executable, "-m", "devtools.cli", "clients", "add", "A pipeline", "--json")
+        scopes = ("--scope", "rally:read", "--scope", "rally:write")
+        api_key = ("--rally-api-key", f"file:{self.data / API_KEY_FILE}")
+        store = {"STORAGE": "sqlite", "SQLITE_PATH": str(self.data / "rally-mcp.db")}
+        done = await anyio.run_process(
+            (*command, *scopes, *api_key, *options),
+            cwd=PROJECT,
+            env=os.environ | store,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        answer = json.loads(done.stdout)
+        return AddedClient(answer["client_id"], answer["client_secret"])
+
+
+@contextmanager
+def administrator_of_a_server(data: Path) -> Iterator[Administrator]:
+    """Run a server that keeps its data in a folder, until the block ends."""
+    (data / API_KEY_FILE).write_text(API_KEY)
+    with running_dev_server(data) as server:
+        yield Administrator(server, data)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A private key for ES256, for clients that authenticate with private_key_jwt."""
+
+    pem: str = field(repr=False)
+    jwks: Path
+    """The public half, as the administrator is given it."""
+
+    @classmethod
+    def new(cls, folder: Path) -> "SigningKey":
+        """Make one; its public half goes into a file of the folder."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        pem = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        public = ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
+        jwks = folder / "jwks.json"
+        jwks.write_text(json.dumps({"keys": [{**public, "alg": "ES256", "use": "sig"}]}))
+        return cls(pem.decode(), jwks)
