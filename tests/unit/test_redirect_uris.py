@@ -1,11 +1,6 @@
 """Which redirect URIs can be registered, which match, and what is shown and allowed of them."""
 
-import string
-from urllib.parse import parse_qsl, urlsplit
-
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
 
 from rally_mcp.authorization_server import redirect_uris
 from rally_mcp.errors import InvalidInput
@@ -54,6 +49,9 @@ REFUSED = {
     "a host as the user": "https://client.example@attacker.example/callback",
     "loopback as the user": "http://127.0.0.1:80@attacker.example/callback",
     "a backslash": "https://client.example\\@attacker.example/callback",
+    "a code of its own": "https://client.example/callback?code=x",
+    "an error of its own": "com.example.app:/callback?error=",
+    "an issuer of its own": "http://127.0.0.1/callback?tenant=7&iss=https://attacker.example",
     "a wildcard host": "https://*.example/callback",
     "a wildcard path": "https://client.example/*",
     "a step up": "https://client.example/a/../callback",
@@ -121,35 +119,6 @@ DIFFERENT = {
     "a port on an application": ("com.example.app://a/b", "com.example.app://a:1/b"),
 }
 
-HERE = {"127.0.0.1", "localhost", "::1"}
-
-ports = st.integers(min_value=1, max_value=65535)
-paths = st.text(string.ascii_letters + string.digits + "/-._~%?=&", max_size=40).map("/{}".format)
-loopback_hosts = st.sampled_from(["127.0.0.1", "localhost", "[::1]"])
-texts = st.text(max_size=60)
-uris = st.builds(
-    "{}{}{}{}".format,
-    st.sampled_from(["https://", "http://", "HTTP://", "com.example:/", "javascript:", "//", ""]),
-    st.text("ab.-:;,'<%[]@1 \n", max_size=8) | loopback_hosts,
-    st.just("") | ports.map(":{}".format),
-    texts | paths,
-)
-parts = st.tuples(
-    st.sampled_from(["https", "http"]),
-    st.sampled_from(["127.0.0.1", "localhost"]),
-    st.sampled_from(["", ":1", ":2"]),
-    st.sampled_from(["", "/", "/callback", "/callback?x=1"]),
-)
-"""Scheme, host, port and rest, few of each, so that two addresses often have some in common."""
-
-
-def is_taken(uri: str) -> bool:
-    try:
-        redirect_uris.check(uri)
-    except InvalidInput:
-        return False
-    return True
-
 
 @requirement("B6")
 @pytest.mark.parametrize("uri", TAKEN)
@@ -195,57 +164,10 @@ def test_everything_else_matches_byte_for_byte(registered, requested):
     assert not redirect_uris.registered(registered, [requested])
 
 
+@requirement("B6")
 def test_a_client_without_redirect_uris_has_none_that_match():
     assert not redirect_uris.registered("", [])
     assert not redirect_uris.registered("https://client.example/", [])
-
-
-@requirement("B6")
-@given(uris)
-def test_no_text_breaks_the_check(uri):
-    is_taken(uri)
-
-
-@requirement("B6")
-@given(uris)
-def test_what_is_taken_is_one_absolute_address_of_a_known_kind(uri):
-    assume(is_taken(uri))
-    parts = urlsplit(uri)
-
-    assert uri.isascii()
-    assert uri.isprintable()
-    assert not set(uri) & set(" #\\*")
-    assert "@" not in parts.netloc
-    assert parts.scheme in {"https", "com.example"} or parts.hostname in HERE
-
-
-@requirement("B6")
-@given(loopback_hosts, paths, ports, ports)
-def test_a_loopback_uri_matches_whatever_its_ports(host, path, one, other):
-    registered, requested = f"http://{host}:{one}{path}", f"http://{host}:{other}{path}"
-    assume(is_taken(registered))
-
-    assert redirect_uris.registered(requested, [registered])
-    assert redirect_uris.without_port(requested) == f"http://{host}{path}"
-    assert redirect_uris.is_loopback(requested)
-
-
-@requirement("B6")
-@given(parts, parts)
-def test_two_addresses_match_where_they_differ_in_the_port_of_http_alone(one, other):
-    registered, requested = ("{}://{}{}{}".format(*each) for each in (one, other))
-    are_one_but_for_the_port = one[:2] == other[:2] and one[3:] == other[3:] and one[0] == "http"
-
-    matches = redirect_uris.registered(requested, [registered])
-
-    assert matches == (one == other or are_one_but_for_the_port)
-
-
-@given(uris)
-def test_leaving_the_port_out_twice_is_leaving_it_out_once(uri):
-    once = redirect_uris.without_port(uri)
-
-    assert redirect_uris.without_port(once) == once
 
 
 @requirement("B6")
@@ -258,6 +180,8 @@ def test_leaving_the_port_out_twice_is_leaving_it_out_once(uri):
         "https://rally-mcp.example./callback",
         "https://rally-mcp.example/anything",
         "http://127.0.0.1:8082/callback",
+        "http://localhost:8082/callback",
+        "http://[::1]:8082/callback",
     ],
 )
 def test_an_address_of_this_deployment_is_known_however_it_is_written(uri):
@@ -266,6 +190,7 @@ def test_an_address_of_this_deployment_is_known_however_it_is_written(uri):
     assert redirect_uris.is_own(uri, own)
 
 
+@requirement("B6")
 @pytest.mark.parametrize(
     "uri",
     ["https://rally-mcp.example:8443/", "http://127.0.0.1:8083/", "https://example/", "a.b:/c"],
@@ -292,6 +217,7 @@ def test_a_person_judges_by_host_or_application(uri, shown):
     assert redirect_uris.shown(uri) == shown
 
 
+@requirement("A7")
 @pytest.mark.parametrize(
     ("uri", "source"),
     [
@@ -303,19 +229,3 @@ def test_a_person_judges_by_host_or_application(uri, shown):
 )
 def test_the_policy_lets_a_form_end_at_the_client(uri, source):
     assert redirect_uris.form_action_source(uri) == source
-
-
-@given(uris)
-def test_no_redirect_uri_writes_into_the_policy(uri):
-    assume(is_taken(uri))
-
-    assert not set(redirect_uris.form_action_source(uri)) & set(" ;,'\"\r\n")
-
-
-@given(st.lists(st.tuples(texts, texts)), st.sampled_from(["", "?tenant=7", "?"]))
-def test_the_answers_parameters_arrive_as_they_were_said(said, query):
-    address = redirect_uris.with_parameters(f"https://client.example/callback{query}", said)
-
-    kept = parse_qsl(urlsplit(address).query, keep_blank_values=True)
-    assert kept[len(kept) - len(said) :] == said
-    assert address.startswith(f"https://client.example/callback{query or '?'}")
