@@ -2,8 +2,9 @@
 of who did what.
 """
 
-import getpass
 import json
+import os
+import pwd
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -49,12 +50,20 @@ def announce(event: AuditEvent, action: str, **fields: object) -> None:
         "message": event.value,
         "time": datetime.now(UTC).isoformat(),
         "log": "audit",
-        "administrator": getpass.getuser(),
+        "administrator": _account(),
         "action": action,
         **fields,
     }
     sys.stderr.write(json.dumps(line) + "\n")
     sys.stderr.flush()
+
+
+def _account() -> str:
+    """Return whose process this is; LOGNAME would say what the person likes."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def print_json(document: object) -> None:

@@ -13,6 +13,7 @@ from rally_mcp.authorization_server.client_administration import ClientAdministr
 from rally_mcp.authorization_server.client_assertions import public_keys
 from rally_mcp.authorization_server.client_records import (
     OAUTH_CLIENTS,
+    UNTIL_REMOVED,
     AuthenticationMethod,
     ClientRecord,
 )
@@ -26,7 +27,8 @@ from rally_mcp.sign_in.principal_administration import PrincipalAdministration, 
 from rally_mcp.sign_in.principals import Principals
 from rally_mcp.sign_in.records import PRINCIPALS, PrincipalRecord
 from rally_mcp.storage.collection import Collection
-from rally_mcp.storage.port import Store
+from rally_mcp.storage.limits import check_stored
+from rally_mcp.storage.port import Store, Stored
 
 _METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
 
@@ -109,9 +111,8 @@ def _add_add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     add.add_argument(
         "--access-seconds",
         type=int,
-        default=3600,
         metavar="SECONDS",
-        help="life of its access tokens, 60 to 3600",
+        help="life of a machine client's access tokens, 60 to 3600 (default 3600)",
     )
     add.add_argument("--jwks", type=Path, metavar="FILE", help="public keys for private_key_jwt")
     add.add_argument("--json", action="store_true", dest="as_json")
@@ -152,7 +153,10 @@ def _new_client(options: argparse.Namespace) -> NewClient:
         administrator.refuse("A machine client authenticates: choose another --auth-method.")
     if (method == "private_key_jwt") != (options.jwks is not None):
         administrator.refuse("--jwks and --auth-method private_key_jwt go together.")
-    if not 60 <= options.access_seconds <= 3600:  # noqa: PLR2004 a minute to an hour
+    if options.access_seconds is not None and not is_machine:
+        administrator.refuse("--access-seconds is for machine clients; people's live an hour.")
+    access_seconds = 3600 if options.access_seconds is None else options.access_seconds
+    if not 60 <= access_seconds <= 3600:  # noqa: PLR2004 a minute to an hour
         administrator.refuse("--access-seconds must be from 60 to 3600.")
     if options.rally_api_key and not is_machine:
         administrator.refuse("People sign in to Rally: --rally-api-key is for machine clients.")
@@ -166,7 +170,7 @@ def _new_client(options: argparse.Namespace) -> NewClient:
         scopes=tuple(scope for scope in PERMISSIONS if scope in scopes),
         redirect_uris=tuple(options.redirect_uri),
         rally_api_key=_reference(options.rally_api_key),
-        access_seconds=options.access_seconds,
+        access_seconds=access_seconds,
         jwks=_keys(options.jwks) if options.jwks else None,
     )
 
@@ -182,6 +186,7 @@ def _keys(path: Path) -> dict[str, Any]:
     try:
         keys: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         public_keys(keys)
+        check_stored(Stored(keys, UNTIL_REMOVED))
     except (OSError, ValueError, RecursionError) as error:
         raise InvalidInput(f"--jwks {path}: {error}") from None
     return keys
@@ -202,7 +207,7 @@ async def _rotate(clients: ClientAdministration, options: argparse.Namespace) ->
         administrator.refuse("--overlap must be 0 or more hours.")
     administrator.announce(AuditEvent.CLIENT_CHANGED, "clients rotate", client=options.client_id)
     secret = await clients.rotate(options.client_id, timedelta(hours=options.overlap))
-    print(f"client_secret: {secret}")
+    print(f"client_secret: {secret}", flush=True)
     print("The secret is shown this once. Keep it where the client reads it.")
 
 
@@ -220,7 +225,7 @@ async def _end_or_admit(
         return
     principals = Principals(Collection(store, PRINCIPALS, PrincipalRecord), now)
     ended = await PrincipalAdministration(principals, now).revoke(Selection(client_id=client_id))
-    print(f"Done. {ended} sign-ins through it were ended.")
+    print(f"Done. Sign-ins through it that were ended: {ended}.")
 
 
 def _described(client_id: str, record: ClientRecord) -> dict[str, Any]:

@@ -21,7 +21,7 @@ Errors become HTTP answers in `web.responses` and tool results in `tools.toolset
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 class RallyMcpError(Exception):
@@ -56,8 +56,8 @@ class SignInPrompt:
     """
 
     upstream_title: str
-    auth_url: str
-    short_auth_url: str
+    auth_url: str = field(repr=False)
+    short_auth_url: str = field(repr=False)
     code_expected: bool
     notice: str = ""
 

@@ -4,6 +4,7 @@ A secret is returned once and kept as a hash. Each change acts on the next reque
 instance, because every request that a machine client makes reads its record.
 """
 
+import re
 import secrets
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from rally_mcp.authorization_server.client_records import (
     ClientSecret,
 )
 from rally_mcp.authorization_server.clients import deny_key
+from rally_mcp.authorization_server.metadata_documents import is_metadata_document_url
 from rally_mcp.crypto import random_secret, record_key
 from rally_mcp.errors import Conflict, InvalidInput, NotFound
 from rally_mcp.storage.collection import Collection
@@ -25,6 +27,8 @@ from rally_mcp.storage.collection import Collection
 _SECRET_BITS = 256
 
 _MOST_LIVE_SECRETS = 2
+
+_DENY_KEY = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ class ClientAdministration:
             return record.model_copy(update={"secrets": kept})
 
         await self.get(client_id)
-        if await self.records.update(client_id, rotated) is None:
+        if await self.records.update(_key(client_id), rotated) is None:
             raise InvalidInput("This client has no secret: it signs its assertions, or is public.")
         return secret
 
@@ -127,7 +131,7 @@ class ClientAdministration:
             )
         elif not disabled:
             await self.remove(client_id)
-        elif client_id.startswith(("https://", registration.PREFIX)):
+        elif registration.decoded(client_id) or is_metadata_document_url(client_id):
             denied = ClientRecord(
                 kind="denied",
                 name=client_id[:200],
@@ -137,7 +141,9 @@ class ClientAdministration:
             )
             await self.records.put(deny_key(client_id), denied)
         else:
-            raise NotFound("That is no client id; rally-mcp principals list shows those in use.")
+            raise NotFound(
+                "That is no client id; rally-mcp principals list --json shows those in use."
+            )
 
     async def remove(self, client_id: str) -> None:
         """Remove a client, or the refusal of one. Raises NotFound."""
@@ -149,4 +155,6 @@ class ClientAdministration:
 
 
 def _key(client_id: str) -> str:
-    return client_id if registration.STORED_ID.fullmatch(client_id) else deny_key(client_id)
+    """Return a record's key: an added client's id, or a refused one's hash, as `all` gives it."""
+    is_key = registration.STORED_ID.fullmatch(client_id) or _DENY_KEY.fullmatch(client_id)
+    return client_id if is_key else deny_key(client_id)

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 import anyio
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rally_mcp.errors import (
     ConfigurationError,
@@ -50,8 +50,11 @@ class GrantRefused(UpstreamRejected):
 class _Answer(BaseModel):
     """What a token endpoint may say. Unknown members, such as Rally's id_token, are ignored."""
 
-    access_token: str = ""
-    refresh_token: str | None = None
+    # A ValidationError becomes the cause of ours, and must not quote a token.
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    access_token: str = Field("", repr=False)
+    refresh_token: str | None = Field(None, repr=False)
     expires_in: float | None = None
     error: str | None = None
 

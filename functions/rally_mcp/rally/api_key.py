@@ -37,8 +37,8 @@ class ApiKey:
     def _known(self) -> SecretReference:
         if self.reference is None:
             raise PermissionDenied(
-                "This machine client has no Rally API key; its administrator adds one "
-                "(rally-mcp clients add --rally-api-key)."
+                "This machine client has no Rally API key; its administrator adds a client that "
+                "has one (rally-mcp clients add --rally-api-key)."
             )
         return self.reference
 

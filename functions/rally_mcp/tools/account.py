@@ -21,6 +21,7 @@ class CompleteSignIn(Arguments):
     code: Annotated[
         str,
         Field(
+            repr=False,
             min_length=1,
             max_length=64,
             description="The confirmation code that the sign-in page shows, such as K7QF-2M9X.",
