@@ -55,7 +55,8 @@ class AuditEvent(StrEnum):
     GRANT_TOKENS_ISSUED = "grant.tokens_issued"
     GRANT_TOKENS_REFRESHED = "grant.tokens_refreshed"
     GRANT_REUSED = "grant.reused"
-    """A code or refresh token came a second time, or was made up: the grant is revoked."""
+    """A code or refresh token came a second time, was made up, or was tried too often: the grant
+    is revoked."""
     GRANT_REVOKED = "grant.revoked"
     GRANT_ENDED = "grant.ended"
     """The upstream sign-in that the grant stood on is over."""

@@ -77,7 +77,7 @@ AUTHORIZATION = (
     Requirement(
         "B16",
         "A code lives 60 seconds, stands hashed, and is bound to client, redirect URI, challenge "
-        "and resource; a wrong one of these leaves it as it is, five times.",
+        "and resource; a wrong one of these leaves it as it is, and the fifth ends the grant.",
     ),
     Requirement("B17", "Of any number of redemptions of one code, on any instances, one succeeds."),
     Requirement("B18", "A code that comes again revokes every token that came from it."),

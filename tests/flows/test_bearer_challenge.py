@@ -6,6 +6,7 @@ import uuid
 import httpx
 import pytest
 
+from rally_mcp.web.request_limits import REFUSED_CREDENTIALS
 from tests.conformance.requirements import requirement
 from tests.fixtures.deployment import AUTH_ORIGIN, MCP_ORIGIN, Deployment
 from tests.fixtures.oauth_client import new_client, unknown_secret
@@ -217,3 +218,21 @@ async def test_a_client_that_follows_the_challenge_of_such_a_deployment_can_read
 
     assert tokens["scope"] == "rally:read"
     assert answer.status_code == 200, answer.text
+
+
+@requirement("C10")
+async def test_a_broken_client_is_told_to_wait_and_its_neighbours_are_served(deployment):
+    client = new_client(deployment)
+    good = (await client.sign_in())["access_token"]
+    bad = unknown_secret("rmcp_at_")
+
+    statuses = [
+        (await ask(deployment, "/mcp", bearer(bad))).status_code
+        for _ in range(REFUSED_CREDENTIALS.burst)
+    ]
+    refused = await ask(deployment, "/mcp", bearer(bad))
+    served = await client.mcp(good, "tools/list")
+
+    assert set(statuses) == {401}
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+    assert served.status_code == 200

@@ -9,7 +9,7 @@ from tests.conformance.requirements import requirement
 from tests.fixtures.deployment import MCP_ORIGIN, Deployment
 from tests.fixtures.mcp_call import list_over_mcp
 from tests.fixtures.oauth_client import OAuthClient, new_client
-from tests.fixtures.raw_mcp import LEGACY, MODERN, message_of
+from tests.fixtures.raw_mcp import LEGACY, MODERN, headers_of, message_of
 
 METADATA = f'resource_metadata="{MCP_ORIGIN}/.well-known/oauth-protected-resource/mcp"'
 
@@ -182,3 +182,23 @@ async def test_a_deployment_that_only_reads_never_asks_for_the_scope_to_write(de
 
     assert answer.status_code == 403
     assert answer.headers["www-authenticate"] == challenge("rally:read", "rally:read")
+
+
+@requirement("B4")
+@both_eras
+@pytest.mark.parametrize("disguise", ["error", "result"])
+async def test_a_call_that_is_also_an_answer_does_not_pass_by_the_scopes(deployment, era, disguise):
+    client, access_token = await allowed(deployment, "rally:read")
+    arguments = {"name": "create_rally_story", "arguments": STORY}
+    message = message_of(era, "tools/call", arguments)
+    message[disguise] = {"code": 1, "message": "m", "data": 1}
+
+    answer = await client.instance.mcp.post(
+        "/mcp",
+        json=message,
+        headers=headers_of(era, message, session_id=None, authorization=f"Bearer {access_token}"),
+    )
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"].startswith("Invalid Request: ")
+    assert created(deployment) == 0

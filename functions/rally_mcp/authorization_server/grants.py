@@ -1,8 +1,9 @@
 """A grant's life at the token endpoint: redeeming its code, rotating, revoking.
 
 Each is one `update` of the grant's record, which decides and changes in one step. So a code is
-redeemed once, however many instances are asked at once, and whoever comes with a secret that was
-used before or never given out ends the grant (RFC 9700 §4.14.2). Ids of grants are not logged.
+redeemed once, however many instances are asked at once. Whoever comes with a code or refresh token
+that was used before, or with a refresh token that was never given out, ends the grant
+(RFC 9700 §4.14.2). Ids of grants are not logged.
 """
 
 import hmac
@@ -71,7 +72,8 @@ class Grants:
     async def redeem(self, redemption: CodeRedemption) -> GrantedTokens:
         """Redeem an authorization code (RFC 6749 §4.1.3, RFC 7636 §4.6), once.
 
-        A wrong verifier, redirect URI or resource leaves the code as it was, five times.
+        A wrong verifier, client, redirect URI or resource leaves the code as it was; the fifth
+        ends the grant.
         """
 
         def decide(grant_id: RecordKey, record: PrincipalRecord, grant: Grant) -> _Decision:

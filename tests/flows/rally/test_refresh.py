@@ -45,11 +45,13 @@ def updates() -> Updates:
 
 
 @pytest.fixture
-def deployment(deploy: Callable[..., Deployment], clock, updates) -> WiredDeployment:
-    plain = deploy(**WITHOUT_CODE)
-    path = Path(plain.settings["SQLITE_PATH"])
-    plain.new_store = lambda: WatchedStore(updates, path, clock=clock)
-    return wired(plain)
+def deployment(
+    deploy: Callable[..., Deployment], clock, updates, tmp_path: Path
+) -> WiredDeployment:
+    def new_store() -> WatchedStore:
+        return WatchedStore(updates, tmp_path / "watched.db", clock=clock)
+
+    return wired(deploy(new_store, **WITHOUT_CODE))
 
 
 @pytest.fixture
