@@ -17,6 +17,7 @@ from tests.fixtures.log_lines import written_log
 from tests.fixtures.mcp_call import call_over_mcp
 from tests.fixtures.observed_deployment import ObservedDeployment, observed
 from tests.fixtures.rally_wire import TOKEN, WSAPI
+from tests.fixtures.secret_search import files_in, kinds_in
 
 KINDS = {
     "access_token",
@@ -27,34 +28,6 @@ KINDS = {
     "session_id",
     "state",
 }
-
-
-def forms(secret: str) -> set[str]:
-    """Return how a secret might be written down."""
-    plain = {secret, secret.upper(), secret.lower(), secret.replace("-", ""), secret[::-1]}
-    written = {quote(each, safe="") for each in plain} | plain
-    for each in plain:
-        raw = each.encode()
-        # Base64 of a text inside a longer one depends on where it begins.
-        for before in (b"", b"x", b"xx"):
-            for encode in (base64.b64encode, base64.urlsafe_b64encode):
-                written.add(encode(before + raw)[4 if before else 0 :].decode().rstrip("=")[:-2])
-        written |= {raw.hex(), raw.hex().upper(), base64.b32encode(raw).decode().rstrip("=")}
-    return written
-
-
-def kinds_in(text: str, secrets: dict[str, set[str]]) -> set[str]:
-    """Return the kinds of secrets that a text holds, in whatever form."""
-    return {
-        kind
-        for kind, values in secrets.items()
-        if any(form in text for value in values for form in forms(value))
-    }
-
-
-def files_in(folder: Path) -> str:
-    """Return every byte of the databases, journals and leftovers of earlier versions included."""
-    return "".join(path.read_bytes().decode("latin-1") for path in folder.rglob("*.db*"))
 
 
 def may_show(answer: httpx.Response) -> set[str]:

@@ -14,10 +14,10 @@ from tests.fixtures.deployment import AUTH_ORIGIN, Deployment
 from tests.fixtures.log_lines import written_log
 from tests.fixtures.oauth_client import OAuthClient, new_client
 from tests.fixtures.observed_deployment import ObservedDeployment, observed
+from tests.fixtures.sealed_fields import Field, keys_from, sealed_fields, strings_in
+from tests.fixtures.secret_search import files_in, kinds_in
 from tests.fixtures.stored import StoredRow, stored_rows
 from tests.fixtures.token_answers import INTERFACES, call_over
-from tests.flows.test_canary import files_in, kinds_in
-from tests.flows.test_sealed_store import Field, keys_from, sealed_fields, strings_in
 
 WRAPPING = "sealed under a secret"
 """What the product derives keys for that wrap a grant's own."""

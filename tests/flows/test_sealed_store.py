@@ -1,34 +1,21 @@
 """The strongest attack on what is stored: every string anybody could find, tried as every key."""
 
-import base64
-import binascii
 import hashlib
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from rally_mcp.crypto import Location, NotOpened, PrivateKey, Sealed
 from rally_mcp.sign_in.records import (
-    OAUTH_STATES,
     PRINCIPALS,
-    OAuthState,
-    PrincipalRecord,
-    SealedTokens,
-    sealed_location,
-    state_location,
 )
-from rally_mcp.sign_in.sealed_tokens import Place
 from rally_mcp.storage.port import Stored
 from tests.conformance.requirements import requirement
 from tests.fixtures.deployment import Caller
 from tests.fixtures.log_lines import WrittenLog, written_log
 from tests.fixtures.observed_deployment import ObservedDeployment, observed
+from tests.fixtures.sealed_fields import keys_from, sealed_fields, strings_in
 from tests.fixtures.stored import StoredRow, stored_rows
-
-PURPOSES = ("session principal", "oauth state")
-"""What the product derives keys for; the tests that do open something prove these words right."""
 
 TOKENS = {
     "active.access_token",
@@ -36,65 +23,6 @@ TOKENS = {
     "parked.access_token",
     "parked.refresh_token",
 }
-
-Field = tuple[str, Sealed, Location]
-
-
-def sealed_fields(rows: Iterable[StoredRow]) -> Iterator[Field]:
-    """Yield every sealed field with its name and its place."""
-    for row in rows:
-        document = {**row.document, "expire_at": row.expire_at}
-        if row.collection == OAUTH_STATES:
-            state = OAuthState.model_validate(document)
-            yield "code_verifier", state.sealed, sealed_location(row.key)
-        else:
-            yield from _fields_of(row.key, PrincipalRecord.model_validate(document))
-
-
-def _fields_of(key: str, record: PrincipalRecord) -> Iterator[Field]:
-    sign_in = record.upstream("rally")
-    if sign_in.pending:
-        yield "pending.state", sign_in.pending.state, state_location(key, "rally")
-    for part, holder in (("parked", sign_in.parked), ("active", sign_in.active)):
-        if holder:
-            yield from _tokens_of(Place(key, "rally", part), holder.tokens)
-
-
-def _tokens_of(place: Place, tokens: SealedTokens) -> Iterator[Field]:
-    for name in ("access_token", "refresh_token"):
-        yield f"{place.part}.{name}", getattr(tokens, name), place.location(name)
-
-
-def strings_in(found: object) -> Iterator[str]:
-    """Yield every string of a JSON value, whole and in its parts."""
-    if isinstance(found, dict):
-        for name, value in found.items():
-            yield name
-            yield from strings_in(value)
-    elif isinstance(found, list):
-        for value in found:
-            yield from strings_in(value)
-    else:
-        yield str(found)
-        yield from re.findall(r"[\w-]{4,}", str(found))
-
-
-def keys_from(text: str) -> Iterator[PrivateKey]:
-    """Yield every key that a string could stand for."""
-    yield from (PrivateKey.derive(text, purpose) for purpose in PURPOSES)
-    for raw in (hashlib.sha256(text.encode()).digest(), *_decoded(text)):
-        yield PrivateKey(X25519PrivateKey.from_private_bytes(raw[:32]))
-        yield PrivateKey(X25519PrivateKey.from_private_bytes(raw[-32:]))
-
-
-def _decoded(text: str) -> Iterator[bytes]:
-    for decode in (bytes.fromhex, lambda t: base64.urlsafe_b64decode(t + "=" * (-len(t) % 4))):
-        try:
-            raw = decode(text)
-        except (ValueError, binascii.Error):
-            continue
-        if len(raw) >= 32:
-            yield raw
 
 
 def opened(rows: list[StoredRow], strings: Iterable[str]) -> set[str]:
