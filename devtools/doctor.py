@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from rally_mcp.authorization_server import resource_metadata
 from rally_mcp.errors import ConfigurationError
 from rally_mcp.settings import Function, load
 
@@ -75,8 +76,9 @@ def _deployment_checks(http: httpx.Client, url: str) -> list[Check]:
         ),
         Check(
             "a request without a credential is refused",
-            expects("POST", url, 400, "does MCP_URL equal this address?"),
+            expects("POST", url, 401, "does MCP_URL equal this address?"),
         ),
+        Check("clients can sign in by themselves", lambda: _discovery_problem(http, url)),
         Check(
             "no stream is held open",
             expects("GET", url, 405, "is something else answering at this address?"),
@@ -92,3 +94,19 @@ def _deployment_checks(http: httpx.Client, url: str) -> list[Check]:
             expects("GET", f"{origin}/openapi.json", 200, "is the whole domain routed here?"),
         ),
     ]
+
+
+def _discovery_problem(http: httpx.Client, url: str) -> str | None:
+    """Follow the metadata as a client does (RFC 9728, RFC 8414); say where that ends."""
+    metadata_url = resource_metadata.url(url)
+    try:
+        resource = http.get(metadata_url).json()
+        if resource["resource"] != url:
+            return f"{metadata_url} is about {resource['resource']}; set MCP_URL to this address"
+        issuer = resource["authorization_servers"][0]
+        told = http.get(f"{issuer}/.well-known/oauth-authorization-server").json()["issuer"]
+    except httpx.HTTPError as error:
+        return f"no answer ({type(error).__name__}); are both functions deployed and public?"
+    except (ValueError, LookupError, TypeError):
+        return f"{metadata_url} leads to no metadata; is the whole origin routed to the functions?"
+    return None if told == issuer else f"the issuer is {issuer} here and {told} there: set AUTH_URL"
