@@ -32,7 +32,7 @@ dev: $(SETUP)  ## Run the three functions and a simulated Rally here (ARGS="--po
 	@.venv/bin/rally-mcp dev $(ARGS)
 
 test: $(SETUP)  ## Run every test and measure branch coverage
-	@.venv/bin/pytest --cov $(ARGS)
+	@.venv/bin/pytest --cov --numprocesses auto --dist loadfile $(ARGS)
 
 check: $(SETUP)  ## Run every check but the tests
 	.venv/bin/ruff check
