@@ -62,7 +62,7 @@ clients:  ## Install the JavaScript MCP clients that some tests drive (needs npm
 	else echo 'npm is not on the PATH: the tests that drive JavaScript clients will be skipped'; fi
 
 benchmarks: $(SETUP)  ## Run the benchmarks one after another
-	@for what in start tool_call 'tool_call --rally light' storage_operations; do \
+	@for what in start tool_call 'tool_call --rally light' storage_operations compare_fastmcp; do \
 	echo "== $$what"; PYTHONPATH=functions:. .venv/bin/python -m benchmarks.$$what || exit; done
 
 EXPORT = { echo '\# Made from uv.lock by "make requirements"; not to be edited.'; \

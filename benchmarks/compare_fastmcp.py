@@ -2,16 +2,17 @@
 
     python -m benchmarks.compare_fastmcp [--seconds 1.5] [--rounds 5] [--starts 5] [--latency-ms 20]
 
-Each has one worker, keeps its state on disk and calls the same Rally. The product is the three
-functions under functions-framework; FastMCP is `benchmarks.fastmcp_server` under uvicorn, in an
-environment of its own below .tools/, which the first run makes. One person signs in to each at the
-Rally simulator; then a Rally that costs next to nothing takes its place. A start lasts until the
-first signed-in call is answered.
+Each has one worker on one processor, keeps its state on disk and calls the same Rally. The product
+is the three functions under functions-framework; FastMCP is `benchmarks.fastmcp_server` under
+uvicorn, in an environment of its own below .tools/, which the first run makes. One person signs in
+to each at the Rally simulator; then a Rally that costs next to nothing takes its place. A start
+lasts until the first signed-in call is answered.
 """
 
 import argparse
 import asyncio
 import json
+import os
 import secrets
 import shutil
 import statistics
@@ -28,7 +29,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from benchmarks import load, oauth_sign_in
-from benchmarks.processes import FUNCTIONS_FRAMEWORK, ROOT, free_port, running
+from benchmarks.processes import FUNCTIONS_FRAMEWORK, ROOT, free_port, processor_seconds, running
 from benchmarks.tool_call import CALL, HEADERS
 
 FASTMCP = "fastmcp==4.1.6"
@@ -49,6 +50,7 @@ class Process:
     url: str
     command: Sequence[str]
     environment: Mapping[str, str]
+    is_measured: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,16 @@ def main() -> None:
 
 
 def _run(stack: ExitStack, process: Process) -> float:
-    return stack.enter_context(running(process.command, process.url, process.environment))
+    """Run a server on the first processor, as an instance with one has it; all else has the rest.
+
+    FastMCP's threads would otherwise take what the callers and Rally need.
+    """
+    processors = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, processors[:1] if process.is_measured else processors[1:] or [0])
+    try:
+        return stack.enter_context(running(process.command, process.url, process.environment))
+    finally:
+        os.sched_setaffinity(0, processors)
 
 
 async def _compare_calls(callers: tuple[Caller, Caller], options: argparse.Namespace) -> None:
@@ -99,19 +110,25 @@ async def _compare_calls(callers: tuple[Caller, Caller], options: argparse.Names
     for protocol in (MODERN, HANDSHAKE):
         for at_once in (1, 16):
             measured: tuple[list[float], list[float]] = ([], [])
+            processor: tuple[list[float], list[float]] = ([], [])
             for number in range(options.rounds + 1):
                 seconds = options.seconds if number else 0.5  # the first round warms both up
                 for side in (number % 2, 1 - number % 2):
+                    url = callers[side].process.url
+                    before = processor_seconds(str(urlsplit(url).port))
                     outcome = await load.run(
-                        callers[side].process.url,
+                        url,
                         [callers[side].headers(protocol)] * at_once,
                         _body(protocol),
                         seconds,
                         _is_story,
                     )
+                    used = processor_seconds(str(urlsplit(url).port)) - before
                     if number:
                         measured[side].append(outcome.per_second)
+                        processor[side].append(outcome.requests / used)
             _report(f"{protocol}, {at_once:2} at once", measured, "{:5.0f}/s")
+            _report("  per processor second", processor, "{:5.0f}  ")
 
 
 def _compare_starts(callers: tuple[Caller, Caller], starts: int) -> None:
@@ -234,7 +251,7 @@ def _simulator(origins: Mapping[str, str]) -> Process:
 def _light_rally(origins: Mapping[str, str], latency_ms: int) -> Process:
     port = str(urlsplit(origins["rally"]).port)
     command = (sys.executable, "-m", "benchmarks.light_rally", port, str(latency_ms))
-    return Process(origins["rally"], command, {})
+    return Process(origins["rally"], command, {}, is_measured=False)
 
 
 async def _sign_in(product: Process, fastmcp: Process) -> tuple[Caller, Caller]:
