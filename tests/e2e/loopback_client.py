@@ -105,6 +105,10 @@ async def listening(server: DevServer) -> AsyncIterator[LoopbackClient]:
         try:
             yield client
         finally:
+            listener.close()
+            # A browser connects ahead of need: what was just accepted gets to `answer` first.
+            for _ in range(5):
+                await asyncio.sleep(0)
             for connection in connections:
                 connection.close()
                 with suppress(ConnectionError):
