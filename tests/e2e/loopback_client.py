@@ -106,10 +106,14 @@ async def listening(server: DevServer) -> AsyncIterator[LoopbackClient]:
             yield client
         finally:
             listener.close()
-            # A browser connects ahead of need: what was just accepted gets to `answer` first.
-            for _ in range(5):
-                await asyncio.sleep(0)
-            for connection in connections:
-                connection.close()
-                with suppress(ConnectionError):
-                    await connection.wait_closed()
+            await _close(connections)
+
+
+async def _close(connections: list[asyncio.StreamWriter]) -> None:
+    # A browser connects ahead of need: what was just accepted gets to its handler first.
+    for _ in range(5):
+        await asyncio.sleep(0)
+    for connection in connections:
+        connection.close()
+        with suppress(ConnectionError):
+            await connection.wait_closed()
