@@ -47,11 +47,6 @@ class OAuthClient:
     record: ClientRecord | None = None
 
     @property
-    def is_verified(self) -> bool:
-        """Tell whether an administrator, or the host of its document, vouches for its name."""
-        return self.kind != "dynamic"
-
-    @property
     def host(self) -> str:
         """Return the host that a metadata document came from; empty for other clients."""
         return (urlsplit(self.client_id).hostname or "") if self.kind == "document" else ""
