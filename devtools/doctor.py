@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import urljoin
 
 import httpx
 
@@ -54,9 +54,6 @@ def _environment_checks() -> list[Check]:
 
 
 def _deployment_checks(http: httpx.Client, url: str) -> list[Check]:
-    parts = urlsplit(url)
-    origin = f"{parts.scheme}://{parts.netloc}"
-
     def expects(
         method: str, address: str, status: int, remedy: str, headers: dict[str, str] | None = None
     ) -> Callable[[], str | None]:
@@ -91,7 +88,7 @@ def _deployment_checks(http: httpx.Client, url: str) -> list[Check]:
         ),
         Check(
             "the REST interface describes itself",
-            expects("GET", f"{origin}/openapi.json", 200, "is the whole domain routed here?"),
+            expects("GET", urljoin(url, "/openapi.json"), 200, "is the whole domain routed here?"),
         ),
     ]
 

@@ -20,7 +20,7 @@ from rally_mcp.crypto import NotOpened, PrivateKey, RecordKey, open_under, recor
 from rally_mcp.errors import InvalidInput
 from rally_mcp.sign_in.grant_records import Grant, ReleasedCode
 from rally_mcp.sign_in.principals import Principals
-from rally_mcp.sign_in.records import ActiveTokens, PrincipalRecord, UpstreamSignIn
+from rally_mcp.sign_in.records import ActiveTokens, ParkedTokens, PrincipalRecord, UpstreamSignIn
 from rally_mcp.sign_in.sealed_tokens import Place, move_tokens
 
 CODE_TTL = timedelta(seconds=60)
@@ -119,12 +119,6 @@ class CodeRelease:
             description = ("error_description", _DESCRIPTIONS.get(error, ""))
             said = (("error", error), description)
             return record.ended(now), AuthorizationResponse(redirect_uri, state, said)
-        tokens = move_tokens(
-            key,
-            Place(grant_id, grant.upstream, "parked"),
-            Place(grant_id, grant.upstream, "active"),
-            parked.tokens,
-        )
         released = ReleasedCode(
             hash=record_key(code),
             key=key.wrap(code, sealed_location(grant_id, "code")),
@@ -134,9 +128,18 @@ class CodeRelease:
         )
         changed = record.with_grant(
             grant.model_copy(update={"consent": None, "ticket": None, "code": released})
-        ).with_upstream(grant.upstream, UpstreamSignIn(active=ActiveTokens(tokens=tokens)))
+        ).with_upstream(grant.upstream, _activated(grant_id, grant.upstream, key, parked))
         response = AuthorizationResponse(redirect_uri, state, (("code", code),))
         return changed.model_copy(update={"signed_in_at": now}), response
+
+
+def _activated(
+    grant_id: RecordKey, upstream: str, key: PrivateKey, parked: ParkedTokens
+) -> UpstreamSignIn:
+    source, target = Place(grant_id, upstream, "parked"), Place(grant_id, upstream, "active")
+    return UpstreamSignIn(
+        active=ActiveTokens(tokens=move_tokens(key, source, target, parked.tokens))
+    )
 
 
 def _has_ticket(record: PrincipalRecord, ticket: str) -> bool:

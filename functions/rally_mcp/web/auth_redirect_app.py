@@ -19,7 +19,7 @@ from rally_mcp.errors import RallyMcpError
 from rally_mcp.settings import Function
 from rally_mcp.sign_in.states import OpenState
 from rally_mcp.web import browser, oauth_endpoints
-from rally_mcp.web.boundary import boundary, routed
+from rally_mcp.web.boundary import Endpoint, boundary, routed
 from rally_mcp.web.consent_endpoint import ConsentEndpoint
 from rally_mcp.web.oauth_endpoints import OAuthEndpoints
 from rally_mcp.web.request_limits import RequestLimits
@@ -35,6 +35,29 @@ def create(base: Foundations, fetch: DocumentFetch | None = None) -> ASGIApp:
     oauth = OAuthEndpoints(
         services.token_requests, limits, settings.auth_url, tuple(base.permissions)
     )
+
+    async def answer_health(request: Request) -> Response:
+        return health(request, Function.AUTH_REDIRECT)
+
+    routes = routed(
+        {
+            "/auth": _redirection(base),
+            "/authorize": consent.authorize,
+            "/authorize/complete": consent.complete,
+            "/token": oauth.token,
+            "/register": oauth.register,
+            "/revoke": oauth.revoke,
+            "/.well-known/oauth-authorization-server": oauth.metadata,
+            "/.well-known/openid-configuration": oauth.metadata,
+            "/health": answer_health,
+            "/auth/health": answer_health,
+        }
+    )
+    return boundary(routes, _error_answer)
+
+
+def _redirection(base: Foundations) -> Endpoint:
+    """Return the endpoint that sends a chat's sign-in on to the upstream."""
 
     async def redirect(request: Request) -> Response:
         browser.get_only(request)
@@ -54,24 +77,7 @@ def create(base: Foundations, fetch: DocumentFetch | None = None) -> ASGIApp:
             headers=browser.REDIRECT_HEADERS,
         )
 
-    async def answer_health(request: Request) -> Response:
-        return health(request, Function.AUTH_REDIRECT)
-
-    routes = routed(
-        {
-            "/auth": redirect,
-            "/authorize": consent.authorize,
-            "/authorize/complete": consent.complete,
-            "/token": oauth.token,
-            "/register": oauth.register,
-            "/revoke": oauth.revoke,
-            "/.well-known/oauth-authorization-server": oauth.metadata,
-            "/.well-known/openid-configuration": oauth.metadata,
-            "/health": answer_health,
-            "/auth/health": answer_health,
-        }
-    )
-    return boundary(routes, _error_answer)
+    return redirect
 
 
 def _consent_endpoint(

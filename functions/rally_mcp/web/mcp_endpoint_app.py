@@ -1,6 +1,6 @@
 """mcp_endpoint: MCP and REST over the same tools, for callers with a credential."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -16,7 +16,7 @@ from rally_mcp.tools.catalogue import offered
 from rally_mcp.tools.toolset import Tool
 from rally_mcp.web import openapi
 from rally_mcp.web.bearer_challenge import BearerChallenge
-from rally_mcp.web.boundary import boundary, routed
+from rally_mcp.web.boundary import Endpoint, boundary, routed
 from rally_mcp.web.credential import Callers
 from rally_mcp.web.mcp_protocol import McpProtocol, NotJson
 from rally_mcp.web.request_limits import RequestLimits
@@ -54,16 +54,7 @@ def create(base: Foundations, further_tools: Sequence[Tool[Any]] = ()) -> ASGIAp
     protocol = McpProtocol(services, callers, tools)
     rest = RestApi(services, callers, tools)
     description = openapi.document(settings.mcp_url.removesuffix("/mcp"), tools)
-
-    async def describe(request: Request) -> Response:
-        get_or_head(request)
-        return json_answer(description)
-
     resource = resource_metadata.document(settings.mcp_url, settings.auth_url, scopes)
-
-    async def describe_resource(request: Request) -> Response:
-        get_or_head(request)
-        return json_answer(resource)
 
     async def answer_health(request: Request) -> Response:
         return health(request, Function.MCP_ENDPOINT)
@@ -74,13 +65,23 @@ def create(base: Foundations, further_tools: Sequence[Tool[Any]] = ()) -> ASGIAp
             "/": protocol,
             "/tools": rest.list_tools,
             "/tools/{tool}": rest.call_tool,
-            "/openapi.json": describe,
-            **dict.fromkeys(resource_metadata.paths(settings.mcp_url), describe_resource),
+            "/openapi.json": _serving(description),
+            **dict.fromkeys(resource_metadata.paths(settings.mcp_url), _serving(resource)),
             "/health": answer_health,
             "/mcp/health": answer_health,
         }
     )
     return boundary(routes, _error_answer)
+
+
+def _serving(document: Mapping[str, Any]) -> Endpoint:
+    """Return an endpoint that answers with the same document to everybody."""
+
+    async def serve(request: Request) -> Response:
+        get_or_head(request)
+        return json_answer(document)
+
+    return serve
 
 
 def _error_answer(request: Request, error: RallyMcpError, correlation_id: str) -> Response:

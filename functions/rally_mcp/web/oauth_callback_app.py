@@ -7,7 +7,7 @@ from starlette.types import ASGIApp
 from rally_mcp.bootstrap.foundations import Foundations
 from rally_mcp.bootstrap.oauth_callback import oauth_callback
 from rally_mcp.settings import Function
-from rally_mcp.sign_in.completion import BackToConsent, Declined
+from rally_mcp.sign_in.completion import BackToConsent, Declined, SignedIn
 from rally_mcp.web import browser
 from rally_mcp.web.boundary import boundary, routed
 from rally_mcp.web.responses import RequestRefused, health
@@ -38,14 +38,7 @@ def create(base: Foundations) -> ASGIApp:
             if error
             else await services.completion.finish(state, code)
         )
-        match outcome:
-            case BackToConsent(ticket):
-                address = f"{base.settings.auth_url}/authorize/complete?ticket={ticket}"
-                return RedirectResponse(address, 303, headers=browser.REDIRECT_HEADERS)
-            case Declined(upstream_title):
-                return browser.declined(request, upstream_title)
-            case _:
-                return browser.signed_in(outcome)
+        return _answer(request, outcome, base.settings.auth_url)
 
     async def answer_health(request: Request) -> Response:
         return health(request, Function.OAUTH_CALLBACK)
@@ -58,3 +51,16 @@ def create(base: Foundations) -> ASGIApp:
         }
     )
     return boundary(routes, browser.error_answer)
+
+
+def _answer(
+    request: Request, outcome: SignedIn | Declined | BackToConsent, auth_url: str
+) -> Response:
+    match outcome:
+        case BackToConsent(ticket):
+            address = f"{auth_url}/authorize/complete?ticket={ticket}"
+            return RedirectResponse(address, 303, headers=browser.REDIRECT_HEADERS)
+        case Declined(upstream_title):
+            return browser.declined(request, upstream_title)
+        case _:
+            return browser.signed_in(outcome)
