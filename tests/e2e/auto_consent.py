@@ -4,25 +4,20 @@ A person who is signed in to Rally already, and has allowed the deployment befor
 `rally-mcp dev` has a Rally that always asks.
 """
 
-import os
-import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
 
-from tests.clients.dev_server import PROJECT, STOP_SECONDS, DevServer
+from tests.clients.dev_server import PROJECT, DevServer
 from tests.e2e.chat import ANSWER_SECONDS
+from tests.e2e.function_process import CONNECTION_TRIES, function, running_process
 
-FRAMEWORK = Path(sys.executable).with_name("functions-framework")
 CLIENT_ID = "rally-mcp-test"
 FUNCTIONS = ("mcp_endpoint", "auth_redirect", "oauth_callback")
-CONNECTION_TRIES = 8
-"""The last begins half a minute after the first."""
 
 
 @contextmanager
@@ -39,7 +34,8 @@ def running_with_auto_consent(data: Path) -> Iterator[DevServer]:
     )
     with ExitStack() as processes:
         for name, port in zip(FUNCTIONS, ports, strict=True):
-            processes.enter_context(_running(_function(name, port), data, server))
+            command = function(PROJECT / "functions" / f"{name}.py", name, port)
+            processes.enter_context(_running(command, data, server))
         processes.enter_context(_running(simulator, data, server))
         with httpx.Client(
             transport=httpx.HTTPTransport(retries=CONNECTION_TRIES), timeout=ANSWER_SECONDS
@@ -48,12 +44,6 @@ def running_with_auto_consent(data: Path) -> Iterator[DevServer]:
                 http.get(f"{origin}/health").raise_for_status()
             http.get(rally).raise_for_status()
         yield server
-
-
-def _function(name: str, port: int) -> Sequence[str | Path]:
-    source = PROJECT / "functions" / f"{name}.py"
-    where = ("--host", "127.0.0.1", "--port", str(port))
-    return (FRAMEWORK, "--source", source, "--target", name, *where)
 
 
 @contextmanager
@@ -69,25 +59,11 @@ def _running(command: Sequence[str | Path], data: Path, server: DevServer) -> It
         "RALLY_CLIENT_SECRET": "env:RALLY_TEST_SECRET",
         "RALLY_TEST_SECRET": "correct horse",
     }
-    with (data / "log").open("ab") as log:
-        process = subprocess.Popen(
-            command,
-            env=os.environ | settings,
-            cwd=PROJECT,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
+    with (
+        (data / "log").open("ab") as log,
+        running_process(command, settings, stdout=log, stderr=log),
+    ):
         yield
-    finally:
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_SECONDS)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(STOP_SECONDS)
 
 
 def _free_ports(count: int) -> list[int]:

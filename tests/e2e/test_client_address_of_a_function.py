@@ -3,25 +3,16 @@
 A function of its own tells the address, because no function of the product does.
 """
 
-import os
-import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.e2e.chat import ANSWER_SECONDS
-
-FRAMEWORK = Path(sys.executable).with_name("functions-framework")
-CONNECTION_TRIES = 8
-"""The last begins half a minute after the first."""
-
-STOP_SECONDS = 15
+from tests.e2e.function_process import CONNECTION_TRIES, function, running_process
 
 TELLS_THE_ADDRESS = """
 import functions_framework.aio
@@ -63,25 +54,12 @@ def running(port: int, folder: Path, **environment: str) -> Iterator[None]:
         "SQLITE_PATH": str(folder / "rally-mcp.db"),
         "RALLY_CLIENT_ID": "rally-mcp-test",
     }
-    where = ("--host", "127.0.0.1", "--port", str(port))
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            (FRAMEWORK, "--source", source, "--target", source.stem, *where),
-            env=os.environ | settings | environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
+    command = function(source, source.stem, port)
+    with (
+        (folder / "log").open("wb") as log,
+        running_process(command, settings | environment, stdout=log, stderr=log),
+    ):
         yield
-    finally:
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_SECONDS)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(STOP_SECONDS)
 
 
 async def address_seen(port: int, *forwarded: str) -> str:

@@ -1,13 +1,9 @@
 """What a deployed function writes to stdout, where Cloud Logging reads it."""
 
 import json
-import os
-import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -15,13 +11,9 @@ import pytest
 
 from tests.clients.dev_server import PROJECT
 from tests.e2e.chat import ANSWER_SECONDS
+from tests.e2e.function_process import CONNECTION_TRIES, function, running_process
 
-FRAMEWORK = Path(sys.executable).with_name("functions-framework")
 SOURCE = PROJECT / "functions" / "mcp_endpoint.py"
-CONNECTION_TRIES = 8
-"""The last begins half a minute after the first."""
-
-STOP_SECONDS = 15
 
 
 @contextmanager
@@ -37,25 +29,13 @@ def running_mcp_endpoint(port: int, data: Path, **environment: str) -> Iterator[
         "RALLY_CLIENT_ID": "rally-mcp-test",
         "RALLY_CLIENT_SECRET": "env:RALLY_TEST_SECRET",
     }
-    where = ("--host", "127.0.0.1", "--port", str(port))
-    with (data / "stdout").open("wb") as stdout, (data / "stderr").open("wb") as stderr:
-        process = subprocess.Popen(
-            (FRAMEWORK, "--source", SOURCE, "--target", "mcp_endpoint", *where),
-            env=os.environ | settings | environment,
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
-            start_new_session=True,
-        )
-    try:
+    command = function(SOURCE, "mcp_endpoint", port)
+    with (
+        (data / "stdout").open("wb") as stdout,
+        (data / "stderr").open("wb") as stderr,
+        running_process(command, settings | environment, stdout=stdout, stderr=stderr),
+    ):
         yield
-    finally:
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_SECONDS)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(STOP_SECONDS)
 
 
 async def refused(port: int) -> httpx.Response:
