@@ -3,6 +3,6 @@
 from devtools.rally_simulator.app import create_app
 from devtools.rally_simulator.faults import Fault
 from devtools.rally_simulator.simulator import RallySimulator
-from devtools.rally_simulator.tokens import RegisteredClient
+from devtools.simulation.oauth import RegisteredClient
 
 __all__ = ["Fault", "RallySimulator", "RegisteredClient", "create_app"]

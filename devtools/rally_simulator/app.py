@@ -1,44 +1,35 @@
 """The simulator as an ASGI application: Rally's routes, and those that control the simulator."""
 
-from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 
-import anyio
-from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from devtools.rally_simulator.control import control_of
 from devtools.rally_simulator.errors import NotSignedIn, UnknownResource
-from devtools.rally_simulator.faults import Fault, FaultRequest, unusable_answer
+from devtools.rally_simulator.faults import UNSPOKEN, faulty_answer, unusable_answer
 from devtools.rally_simulator.objects import object_id_of_ref
-from devtools.rally_simulator.pages import error_page, root_page
 from devtools.rally_simulator.rendering import Renderer, wsapi_response
 from devtools.rally_simulator.schema import schema_document, schema_hash
 from devtools.rally_simulator.simulator import RallySimulator
 from devtools.rally_simulator.type_catalog import find_type_name
 from devtools.rally_simulator.wsapi import WsapiRequest
-
-Endpoint = Callable[[Request], Awaitable[Response]]
+from devtools.simulation.faulty_endpoints import Endpoint, with_planned_faults
+from devtools.simulation.pages import error_page
 
 VERSIONS = frozenset({"v2.0", "v2.x"})
-
-UNSPOKEN = b'{"OperationResult": {"Errors": []}}'
-"""What a truncated answer is cut from if the request was never carried out."""
 
 
 def create_app(simulator: RallySimulator) -> Starlette:
     """Serve a simulator. Object URLs are built from the scheme and host of each request."""
     rally = _Rally(simulator)
-    control = _Control(simulator)
     wsapi_path = "/slm/webservice/{version}/{resource:path}"
     schema_path = "/slm/schema/{version}/workspace/{object_id}"
     return Starlette(
         routes=[
-            Route("/", control.root),
-            Route("/simulator/stats", control.stats),
-            Route("/simulator/faults", control.faults, methods=["POST", "DELETE"]),
+            *control_of(simulator).routes(),
             Route(
                 "/login/oauth2/auth",
                 rally.serving(simulator.oauth.authorize),
@@ -64,14 +55,13 @@ class _Rally:
 
     def serving(self, endpoint: Endpoint) -> Endpoint:
         """Wrap an endpoint in what every request to Rally goes through."""
+        answered = with_planned_faults(endpoint, self._simulator, faulty_answer, UNSPOKEN)
 
         async def served(request: Request) -> Response:
             self._record(request)
-            fault = self._simulator.faults.take(request.method, request.url.path)
             with self._in_flight(request):
-                await anyio.sleep(self._simulator.latency.total_seconds())
                 try:
-                    return await _answer(endpoint, request, fault)
+                    return await answered(request)
                 except NotSignedIn as refused:
                     return unusable_answer(refused.status)
                 except UnknownResource as unknown:
@@ -113,12 +103,7 @@ class _Rally:
         return Renderer(self._simulator.objects, base_url, self._simulator.clock())
 
     def _record(self, request: Request) -> None:
-        self._simulator.stats.record(
-            request.method,
-            request.url.path,
-            request.query_params,
-            has_cookies="cookie" in request.headers,
-        )
+        self._simulator.stats.record(request)
         resource = request.path_params.get("resource")
         if resource is not None:
             segment = resource.split("/")[0]
@@ -133,44 +118,6 @@ class _Rally:
             return nullcontext()
         is_wsapi = "resource" in request.path_params
         return self._simulator.stats.in_flight(user) if is_wsapi else nullcontext()
-
-
-class _Control:
-    """What tests and developers ask of the simulator itself."""
-
-    def __init__(self, simulator: RallySimulator) -> None:
-        self._simulator = simulator
-
-    async def root(self, _request: Request) -> Response:
-        """Say what this is."""
-        page = root_page(self._simulator.api_keys, self._simulator.clients.values())
-        return HTMLResponse(page)
-
-    async def stats(self, _request: Request) -> Response:
-        """Answer with every counter."""
-        return JSONResponse(self._simulator.stats.document())
-
-    async def faults(self, request: Request) -> Response:
-        """Plan a fault, or forget all of them."""
-        if request.method == "DELETE":
-            self._simulator.faults.clear()
-            return Response(status_code=204)
-        try:
-            wanted = FaultRequest.model_validate_json(await request.body())
-        except ValidationError as invalid:
-            return Response(invalid.json(), 400, media_type="application/json")
-        self._simulator.faults.add(Fault(**wanted.model_dump()))
-        return JSONResponse(wanted.model_dump(), 201)
-
-
-async def _answer(endpoint: Endpoint, request: Request, fault: Fault | None) -> Response:
-    if fault is None:
-        return await endpoint(request)
-    response = await endpoint(request) if fault.after_effect else None
-    await fault.wait()
-    if fault.replaces_answer:
-        return fault.answer(request, bytes(response.body) if response else UNSPOKEN)
-    return response or await endpoint(request)
 
 
 def _credential(request: Request) -> str:

@@ -1,20 +1,19 @@
 """Rally's two OAuth endpoints: the consent page at /login/oauth2/auth, and the token endpoint."""
 
-import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlencode, urlsplit
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from devtools.rally_simulator.errors import TokenRefused
-from devtools.rally_simulator.pages import consent_page, error_page
+from devtools.rally_simulator.pages import consent_page
 from devtools.rally_simulator.stats import Stats
-from devtools.rally_simulator.tokens import Authorization, RegisteredClient, TokenStore
+from devtools.rally_simulator.tokens import Authorization, TokenStore
+from devtools.simulation.oauth import ALLOW, RegisteredClient, redirect_to_client
+from devtools.simulation.pages import error_page
 
-ALLOW = "allow"
 AUTHORIZE_PARAMETERS = (
     "response_type",
     "client_id",
@@ -88,8 +87,7 @@ class OAuthEndpoints:
 
     def _exchange(self, parameters: Mapping[str, str]) -> dict[str, object]:
         client = self.clients.get(parameters.get("client_id", ""))
-        given_secret = parameters.get("client_secret", "").encode()
-        if client is None or not hmac.compare_digest(client.client_secret.encode(), given_secret):
+        if client is None or not client.has_secret(parameters.get("client_secret", "")):
             raise TokenRefused("invalid_client", "Invalid client_id or client_secret")
         match parameters.get("grant_type"):
             case "authorization_code":
@@ -123,11 +121,7 @@ class _Consent:
 
     def redirect(self, **answer: str) -> Response:
         """Send the browser back to the client, with the state as it came."""
-        redirect_uri = self["redirect_uri"]
-        separator = "&" if urlsplit(redirect_uri).query else "?"
-        if self["state"]:
-            answer["state"] = self["state"]
-        return RedirectResponse(f"{redirect_uri}{separator}{urlencode(answer)}", 302)
+        return redirect_to_client(self["redirect_uri"], self["state"], answer)
 
 
 async def _token_parameters(request: Request) -> Mapping[str, str]:

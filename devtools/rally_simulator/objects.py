@@ -182,6 +182,14 @@ def _children_count(store: ObjectStore, story: RallyObject) -> Value:
     return len(store.related(story, story.type.attributes["Children"]))
 
 
+def _post_number(store: ObjectStore, post: RallyObject) -> Value:
+    """Count the posts that the discussion had before this one."""
+    for artifact in store.related(post, post.type.attributes["Artifact"]):
+        discussion = store.related(artifact, artifact.type.attributes["Discussion"])
+        return discussion.index(post)
+    return None
+
+
 def _has_parent(_store: ObjectStore, story: RallyObject) -> Value:
     return story.values["Parent"] is not None
 
@@ -192,4 +200,5 @@ _DERIVED: dict[str, Callable[[ObjectStore, RallyObject], Value]] = {
     "TaskActualTotal": _task_total("Actuals"),
     "DirectChildrenCount": _children_count,
     "HasParent": _has_parent,
+    "PostNumber": _post_number,
 }

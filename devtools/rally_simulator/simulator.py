@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 from devtools.rally_simulator.errors import NotSignedIn
-from devtools.rally_simulator.faults import FaultPlan
+from devtools.rally_simulator.faults import Fault
 from devtools.rally_simulator.fixtures import ANN, ANN_API_KEY, BOB, BOB_API_KEY, populate
 from devtools.rally_simulator.oauth import OAuthEndpoints
 from devtools.rally_simulator.objects import ObjectStore, RallyObject
 from devtools.rally_simulator.stats import Stats
-from devtools.rally_simulator.tokens import RegisteredClient, TokenPolicy, TokenStore
+from devtools.rally_simulator.tokens import TokenPolicy, TokenStore
+from devtools.simulation.faults import FaultPlan
+from devtools.simulation.oauth import RegisteredClient
 
 ACCESS_TOKEN_TTL = timedelta(seconds=86400)
 
@@ -46,7 +48,7 @@ class RallySimulator:
         self.clock = clock
         self.clients = {client.client_id: client for client in clients}
         self.latency = latency
-        self.faults = FaultPlan()
+        self.faults = FaultPlan[Fault]()
         self.stats = Stats()
         self.objects = ObjectStore(clock)
         self.users = populate(self.objects, clock())

@@ -1,21 +1,14 @@
 """What the simulator was asked, so that tests can count it."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 
+from starlette.requests import Request
+
+from devtools.simulation.requests import RequestRecord, in_flight, record_of
+
 _CREDENTIALS = frozenset({"code", "state", "key", "client_secret", "refresh_token"})
-
-
-@dataclass(frozen=True, slots=True)
-class RequestRecord:
-    """One request, without credentials; `has_cookies` because Rally's clients must send none."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    has_cookies: bool
 
 
 @dataclass(slots=True)
@@ -35,22 +28,13 @@ class Stats:
     requests: list[RequestRecord] = field(default_factory=list)
     _in_flight: Counter[str] = field(default_factory=Counter)
 
-    def record(
-        self, method: str, path: str, query: Mapping[str, str], *, has_cookies: bool
-    ) -> None:
+    def record(self, request: Request) -> None:
         """Remember a request; parameters that are credentials are left out."""
-        shown = {name: value for name, value in query.items() if name not in _CREDENTIALS}
-        self.requests.append(RequestRecord(method, path, shown, has_cookies))
+        self.requests.append(record_of(request, _CREDENTIALS))
 
-    @contextmanager
-    def in_flight(self, user: str) -> Iterator[None]:
+    def in_flight(self, user: str) -> AbstractContextManager[None]:
         """Count one WSAPI request of a user for as long as it takes."""
-        self._in_flight[user] += 1
-        self.most_in_flight[user] = max(self.most_in_flight[user], self._in_flight[user])
-        try:
-            yield
-        finally:
-            self._in_flight[user] -= 1
+        return in_flight(user, self._in_flight, self.most_in_flight)
 
     def clear(self) -> None:
         """Start counting again; requests that are in flight still are."""

@@ -3,26 +3,15 @@
 A sign-in starts a family of tokens. Refreshing adds to it; reuse or revocation ends all of it.
 """
 
-import base64
-import hashlib
-import hmac
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from devtools.rally_simulator.errors import TokenRefused
+from devtools.simulation.oauth import verifies
 
 CODE_TTL = timedelta(seconds=60)
-
-
-@dataclass(frozen=True, slots=True)
-class RegisteredClient:
-    """An OAuth client as a Rally administrator registers it; redirect_uris match exactly."""
-
-    client_id: str
-    client_secret: str
-    redirect_uris: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +70,7 @@ class TokenStore:
             raise TokenRefused("invalid_grant", "Invalid authorization code")
         if (authorization.client_id, authorization.redirect_uri) != (client_id, redirect_uri):
             raise TokenRefused("invalid_grant", "Invalid redirect_uri")
-        if self._policy.enforce_pkce and not _verifies(code_verifier, authorization):
+        if self._policy.enforce_pkce and not verifies(code_verifier, authorization.code_challenge):
             raise TokenRefused("invalid_grant", "Invalid code_verifier")
         return self._tokens(_Family(authorization.user, client_id))
 
@@ -134,10 +123,3 @@ class TokenStore:
             family.refresh_token = secrets.token_hex(15)[:29]
             self._refresh_tokens[family.refresh_token] = family
         return family.refresh_token
-
-
-def _verifies(code_verifier: str, authorization: Authorization) -> bool:
-    """Check a code_verifier by the S256 method (RFC 7636 §4.6)."""
-    digest = hashlib.sha256(code_verifier.encode()).digest()
-    expected = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-    return hmac.compare_digest(expected.encode(), authorization.code_challenge.encode())

@@ -4,13 +4,17 @@ A type is added by declaring it; reading, writing, querying and the schema follo
 """
 
 from devtools.rally_simulator.administrative_types import ADMINISTRATIVE_TYPES
+from devtools.rally_simulator.attached_types import ATTACHED_TYPES
 from devtools.rally_simulator.attributes import RallyType
 from devtools.rally_simulator.work_item_types import WORK_ITEM_TYPES
 
 ARTIFACTS = ("HierarchicalRequirement", "Defect", "Task")
 WORK_PRODUCTS = ("HierarchicalRequirement", "Defect")
 
-TYPES = {rally_type.name: rally_type for rally_type in (*WORK_ITEM_TYPES, *ADMINISTRATIVE_TYPES)}
+TYPES = {
+    rally_type.name: rally_type
+    for rally_type in (*WORK_ITEM_TYPES, *ATTACHED_TYPES, *ADMINISTRATIVE_TYPES)
+}
 
 _ABSTRACT = {"Artifact": ARTIFACTS, "SchedulableArtifact": WORK_PRODUCTS}
 _PLURALS = {"users": "user", "subscriptions": "subscription"}

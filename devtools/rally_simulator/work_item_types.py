@@ -40,6 +40,8 @@ _ARTIFACT = (
     flag("AIAssisted", read_only=True),
     flag("Recycled", read_only=True),
     collection("Tags", "Tag"),
+    collection("Discussion", "ConversationPost", inverse="Artifact"),
+    collection("Connections", "PullRequest", inverse="Artifact"),
 )
 
 _SCHEDULABLE = (

@@ -53,10 +53,9 @@ def _defaults(
     store: ObjectStore, user: RallyObject, rally_type: RallyType, parameters: Mapping[str, str]
 ) -> dict[str, Value]:
     defaults: dict[str, Value] = {}
-    if "CreatedBy" in rally_type.attributes:
-        defaults["CreatedBy"] = user.object_id
-    if "SubmittedBy" in rally_type.attributes:
-        defaults["SubmittedBy"] = user.object_id
+    for name in ("CreatedBy", "SubmittedBy", "User"):
+        if name in rally_type.attributes:
+            defaults[name] = user.object_id
     project = rally_type.attributes.get("Project")
     if project and project.is_stored:
         defaults["Project"] = _project_of_request(store, user, parameters).object_id
