@@ -13,9 +13,10 @@ from typing import NoReturn
 import anyio
 
 from rally_mcp.audit import AuditEvent
+from rally_mcp.bootstrap.configuration import load_for_storage
 from rally_mcp.bootstrap.foundations import now, open_store
 from rally_mcp.errors import RallyMcpError
-from rally_mcp.settings import Settings, load_for_storage
+from rally_mcp.settings import Settings
 from rally_mcp.storage.port import Store
 
 Work = Callable[[Store, Settings], Awaitable[None]]

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from rally_mcp.authorization_server.client_records import (
 from rally_mcp.authorization_server.registration import cleaned_name
 from rally_mcp.bootstrap.foundations import now
 from rally_mcp.errors import InvalidInput
-from rally_mcp.identity_providers.rally import PERMISSIONS
+from rally_mcp.identity_providers.registry import PERMISSIONS
 from rally_mcp.secret_store import SecretReference
 from rally_mcp.settings import Settings
 from rally_mcp.sign_in.principal_administration import PrincipalAdministration, Selection
@@ -134,11 +135,17 @@ async def _add(clients: ClientAdministration, options: argparse.Namespace) -> No
     for name, value in answer.items():
         if value:
             print(f"{name}: {value}")
-    if new.kind == "machine" and set(new.scopes) != set(PERMISSIONS):
+    if new.kind == "machine" and set(new.scopes) != _whole_areas(new.scopes):
         print("Some MCP libraries ask for every scope there is, and are then refused: give their")
         print("clients every scope, and Rally's own permissions to the user of the API key.")
     if added.client_secret:
         print("The secret is shown this once. Keep it where the client reads it.")
+
+
+def _whole_areas(scopes: Iterable[str]) -> set[str]:
+    """Return every scope of the upstreams that `scopes` are about."""
+    areas = {scope.partition(":")[0] for scope in scopes}
+    return {scope for scope in PERMISSIONS if scope.partition(":")[0] in areas}
 
 
 def _new_client(options: argparse.Namespace) -> NewClient:

@@ -1,7 +1,7 @@
-"""`rally-mcp dev`: the three functions, each a process of its own, and a simulated Rally.
+"""`rally-mcp dev`: the three functions, each a process of its own, and simulated upstreams.
 
 PORT, PORT+1, PORT+2 are mcp_endpoint, auth_redirect and oauth_callback, three origins as on
-Google Cloud; PORT+10 is Rally.
+Google Cloud; PORT+10 is Rally, and PORT+11 to PORT+13 are what UPSTREAMS names beside it.
 """
 
 import json
@@ -21,15 +21,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal
 
-from devtools import client_config
+from devtools import client_config, simulated_upstreams
+from devtools.simulated_upstreams import HOST, SECRET_VARIABLE, SimulatedUpstream
 
-SIMULATOR_OFFSET = 10
 _FUNCTIONS = Path(__file__).parents[1] / "functions"
-_CLIENT_ID = "rally-mcp-dev"
-_HOST = "127.0.0.1"
 _START_SECONDS = 60
 _STOP_SECONDS = 10
-_SECRET_VARIABLE = "RALLY_MCP_DEV_CLIENT_SECRET"  # noqa: S105 the name of a variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +41,24 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where the four processes answer."""
+    """Where the processes answer."""
 
+    port: int
     mcp_url: str
     auth_url: str
     callback_url: str
-    rally_url: str
+    simulated: Sequence[SimulatedUpstream]
 
     @classmethod
-    def from_port(cls, port: int) -> "Addresses":
+    def from_port(cls, port: int, simulated: Sequence[SimulatedUpstream]) -> "Addresses":
         """Derive them from the first port."""
-        origin = "http://127.0.0.1:{}".format
+        origin = f"http://{HOST}:{{}}".format
         return cls(
+            port=port,
             mcp_url=f"{origin(port)}/mcp",
             auth_url=origin(port + 1),
             callback_url=f"{origin(port + 2)}/callback",
-            rally_url=origin(port + SIMULATOR_OFFSET),
+            simulated=simulated,
         )
 
     def as_members(self) -> dict[str, str]:
@@ -68,7 +67,7 @@ class Addresses:
             "mcp_url": self.mcp_url,
             "auth_url": self.auth_url,
             "callback_url": self.callback_url,
-            "rally_url": self.rally_url,
+            **{f"{each.prefix.lower()}url": each.url(self.port) for each in self.simulated},
         }
 
     def to_wait_for(self) -> tuple[str, ...]:
@@ -77,7 +76,7 @@ class Addresses:
             f"{self.mcp_url}/health",
             f"{self.auth_url}/health",
             f"{self.callback_url}/health",
-            f"{self.rally_url}/",
+            *(f"{each.url(self.port)}/" for each in self.simulated),
         )
 
 
@@ -87,11 +86,12 @@ _NO_FIRESTORE = (
 )
 
 
-def _busy_port(first: int) -> int | None:
+def _busy_port(addresses: Addresses) -> int | None:
     """Return a port that something else listens on: it would answer in a function's place."""
-    for port in (first, first + 1, first + 2, first + SIMULATOR_OFFSET):
+    offsets = (0, 1, 2, *(each.offset for each in addresses.simulated))
+    for port in (addresses.port + offset for offset in offsets):
         try:
-            socket.create_server((_HOST, port)).close()
+            socket.create_server((HOST, port)).close()
         except OSError:
             return port
     return None
@@ -112,11 +112,11 @@ def run(options: Options) -> int:
     if options.storage == "firestore" and not _can_reach_firestore():
         print(_NO_FIRESTORE, file=sys.stderr)
         return 1
-    if busy := _busy_port(options.port):
+    addresses = Addresses.from_port(options.port, simulated_upstreams.chosen(os.environ))
+    if busy := _busy_port(addresses):
         print(f"rally-mcp dev: port {busy} is in use; choose others with --port.", file=sys.stderr)
         return 1
     options.data.mkdir(parents=True, exist_ok=True)
-    addresses = Addresses.from_port(options.port)
     client_secret = secrets.token_hex(24)
     commands = _commands(options, addresses, client_secret)
     try:
@@ -148,16 +148,17 @@ def _commands(
 
     def function(offset: int, name: str) -> tuple[str, ...]:
         source, port = str(_FUNCTIONS / f"{name}.py"), str(options.port + offset)
-        return (framework, "--source", source, "--target", name, "--host", _HOST, "--port", port)
+        return (framework, "--source", source, "--target", name, "--host", HOST, "--port", port)
 
-    simulator = (sys.executable, "-m", "devtools.rally_simulator", "--host", _HOST)
-    port = ("--port", str(options.port + SIMULATOR_OFFSET))
-    client = ("--client-id", _CLIENT_ID, "--client-secret", client_secret)
+    simulators = [
+        each.command(options.port, client_secret, addresses.callback_url)
+        for each in addresses.simulated
+    ]
     return (
         function(0, "mcp_endpoint"),
         function(1, "auth_redirect"),
         function(2, "oauth_callback"),
-        (*simulator, *port, *client, "--redirect-uri", addresses.callback_url),
+        *simulators,
     )
 
 
@@ -170,12 +171,11 @@ def _environment(options: Options, addresses: Addresses, client_secret: str) -> 
         "CALLBACK_URL": addresses.callback_url,
         "STORAGE": options.storage,
         "SQLITE_PATH": str((options.data / "rally-mcp.db").absolute()),
-        "RALLY_URL": addresses.rally_url,
-        "RALLY_CLIENT_ID": _CLIENT_ID,
-        "RALLY_CLIENT_SECRET": f"env:{_SECRET_VARIABLE}",
-        _SECRET_VARIABLE: client_secret,
+        SECRET_VARIABLE: client_secret,
         "PYTHONUNBUFFERED": "1",
     }
+    for each in addresses.simulated:
+        environment |= each.environment(options.port)
     environment.setdefault("GOOGLE_CLOUD_PROJECT", "rally-mcp-dev")
     return environment
 
@@ -205,7 +205,7 @@ def _processes(
 
 
 def _wait(addresses: Addresses, started: Sequence[subprocess.Popen[bytes]]) -> bool:
-    """Wait until all four answer; False as soon as one has ended, or after a minute."""
+    """Wait until all answer; False as soon as one has ended, or after a minute."""
     give_up_at = time.monotonic() + _START_SECONDS
     waiting = list(addresses.to_wait_for())
     while waiting and time.monotonic() < give_up_at:
@@ -224,14 +224,23 @@ def _answers(url: str) -> bool:
         return False
 
 
+def _simulated(addresses: Addresses) -> str:
+    return "\n".join(
+        f"{each.name:<15}{each.url(addresses.port)} (simulated"
+        + (f"; users {each.people})" if each.people else ")")
+        for each in addresses.simulated
+    )
+
+
 def _announce(options: Options, addresses: Addresses) -> None:
-    configuration = client_config.for_client("vscode", addresses.mcp_url)
+    entry = client_config.remote_entry("vscode", addresses.mcp_url)
+    configuration = client_config.document("vscode", "rally", entry)
     told = sys.stderr if options.as_json else sys.stdout
     print(
         f"MCP endpoint   {addresses.mcp_url}\n"
         f"Sign-in        {addresses.auth_url}\n"
         f"Callback       {addresses.callback_url}\n"
-        f"Rally          {addresses.rally_url} (simulated; users ann and bob)\n\n"
+        f"{_simulated(addresses)}\n\n"
         f"mcp.json for VS Code (rally-mcp config copilot-cli {addresses.mcp_url} for another):\n"
         f"{configuration}\n\nCtrl-C stops everything.",
         file=told,

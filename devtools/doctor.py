@@ -7,8 +7,9 @@ from urllib.parse import urljoin
 import httpx
 
 from rally_mcp.authorization_server import resource_metadata
+from rally_mcp.bootstrap.configuration import load
 from rally_mcp.errors import ConfigurationError
-from rally_mcp.settings import Function, load
+from rally_mcp.settings import Function
 
 _TIMEOUT = 30.0
 """Seconds: a cold start fits."""

@@ -1,7 +1,7 @@
-"""Writes the reference pages docs/settings.md and docs/tools.md from the code they describe.
+"""Writes docs/settings.md, docs/tools.md and .env.example from the code they describe.
 
-`python -m devtools.reference` writes both; with `--check` it writes nothing and fails when one
-of them is stale.
+`python -m devtools.reference` writes them; with `--check` it writes nothing and fails when one of
+them is stale.
 """
 
 import argparse
@@ -11,11 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rally_mcp.settings import KNOWN_UPSTREAMS, REQUIRED, Function, Settings
+from pydantic import BaseModel
+
+from rally_mcp.identity_providers.registry import UPSTREAMS
+from rally_mcp.settings import REQUIRED, Function, Settings, UpstreamSettings
 from rally_mcp.tools.catalogue import ALL_TOOLS, REST_ALIASES
 from rally_mcp.tools.toolset import Tool
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
 
 _NOTE = "<!-- Made by `python -m devtools.reference`; not to be edited. -->"
 _COMMAND = ".venv/bin/python -m devtools.reference"
@@ -25,7 +28,7 @@ _STORAGE_NEEDS = {
 }
 
 
-def main(arguments: Sequence[str] | None = None, folder: Path = DOCS) -> int:
+def main(arguments: Sequence[str] | None = None, folder: Path = ROOT) -> int:
     """Write or check the pages; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m devtools.reference", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, fail when stale")
@@ -33,16 +36,20 @@ def main(arguments: Sequence[str] | None = None, folder: Path = DOCS) -> int:
     stale = stale_pages(folder)
     for name, text in stale.items():
         if is_check:
-            print(f"docs/{name} is stale: {_COMMAND}", file=sys.stderr)
+            print(f"{name} is stale: {_COMMAND}", file=sys.stderr)
         else:
             (folder / name).write_text(text, encoding="utf-8")
-            print(f"wrote docs/{name}")
+            print(f"wrote {name}")
     return 1 if is_check and stale else 0
 
 
 def stale_pages(folder: Path) -> Mapping[str, str]:
-    """Return the pages that `folder` lacks or holds in another wording, by file name."""
-    pages = {"settings.md": settings_page(), "tools.md": tools_page()}
+    """Return the files that `folder` lacks or holds in another wording, by path."""
+    pages = {
+        "docs/settings.md": settings_page(),
+        "docs/tools.md": tools_page(),
+        ".env.example": environment_example(),
+    }
     return {name: text for name, text in pages.items() if _read(folder / name) != text}
 
 
@@ -53,11 +60,41 @@ def settings_page() -> str:
         "The functions read these environment variables at start and nothing else.\n"
         "A missing or wrong one stops the function with one line that names it and the remedy.\n"
         "An empty variable counts as absent.",
-        "\n".join(_settings_table()),
-        f"`UPSTREAMS` knows {_listed(KNOWN_UPSTREAMS)}.",
+        "\n".join(_settings_table(Settings, "", REQUIRED)),
+        f"`UPSTREAMS` knows {_listed(list(UPSTREAMS))}.\n"
+        "The variables of an upstream are read where it is named, and then needed as told here.",
+        *(
+            f"## `{name}`\n\n" + "\n".join(_settings_table(kind, kind.PREFIX, kind.NEEDED))
+            for name, kind in _upstream_settings()
+        ),
+        "## Not ours\n\n"
         "`FIRESTORE_EMULATOR_HOST` is Google's own variable;\n"
         "with `STORAGE=firestore` it directs the functions to an emulator.",
     )
+
+
+def environment_example() -> str:
+    """Return the whole of .env.example: every variable, its meaning, and its default."""
+    parts = [
+        f"# Made by `{_COMMAND}`; copy it to .env and fill in what your deployment needs.",
+        "# What is commented out has the value that stands there, or is not needed.",
+        *_example_lines(Settings, ""),
+    ]
+    for name, kind in _upstream_settings():
+        parts += ["", f"# With {name} in UPSTREAMS", *_example_lines(kind, kind.PREFIX)]
+    return "\n".join(parts) + "\n"
+
+
+def _upstream_settings() -> Iterator[tuple[str, type[UpstreamSettings]]]:
+    for name, upstream in UPSTREAMS.items():
+        yield name, upstream.settings
+
+
+def _example_lines(kind: type[BaseModel], prefix: str) -> Iterator[str]:
+    for name, setting in kind.model_fields.items():
+        value = _written(setting.default).strip("`")
+        yield f"\n# {(setting.description or '').replace('`', '')}"
+        yield f"{'# ' if value else ''}{prefix}{name.upper()}={value}"
 
 
 def tools_page() -> str:
@@ -86,14 +123,15 @@ def _listed(names: Iterator[str] | Sequence[str]) -> str:
     return " and ".join(f"`{name}`" for name in names)
 
 
-def _settings_table() -> Iterator[str]:
+def _settings_table(
+    kind: type[BaseModel], prefix: str, needed: Mapping[Function, Sequence[str]]
+) -> Iterator[str]:
     yield "| variable | default | needed by | meaning |"
     yield "|---|---|---|---|"
-    for name, setting in Settings.model_fields.items():
-        default = _written(setting.default)
-        yield (
-            f"| `{name.upper()}` | {default} | {_needed_by(name)} | {_cell(setting.description)} |"
-        )
+    for name, setting in kind.model_fields.items():
+        default, needed_by = _written(setting.default), _needed_by(name, needed)
+        meaning = _cell(setting.description)
+        yield f"| `{prefix}{name.upper()}` | {default} | {needed_by} | {meaning} |"
 
 
 def _written(default: object) -> str:
@@ -105,8 +143,8 @@ def _written(default: object) -> str:
     return f"`{str(default).lower()}`" if isinstance(default, bool) else f"`{default}`"
 
 
-def _needed_by(setting: str) -> str:
-    functions = [function for function in Function if setting in REQUIRED[function]]
+def _needed_by(setting: str, needed: Mapping[Function, Sequence[str]]) -> str:
+    functions = [function for function in Function if setting in needed.get(function, ())]
     if len(functions) == len(Function):
         return "all"
     return ", ".join(f"`{function}`" for function in functions) or _STORAGE_NEEDS.get(setting, "")
@@ -140,8 +178,9 @@ def _hints(tool: Tool[Any]) -> str:
 
 def _argument(name: str, schema: Mapping[str, Any], is_required: bool) -> str:  # noqa: FBT001 a fact to print
     (value,) = (part for part in schema.get("anyOf", [schema]) if part["type"] != "null")
-    default = "required" if is_required else f"`{json.dumps(schema.get('default'))}`"
-    meaning = _cell(f"{schema['description']}{_limits(value)}")
+    default = f"`{json.dumps(schema['default'])}`" if "default" in schema else ""
+    default = "required" if is_required else default
+    meaning = _cell(f"{schema['description'].rstrip('.')}.{_limits(value)}")
     return f"| `{name}` | {value['type']} | {default} | {meaning} |"
 
 

@@ -1,4 +1,4 @@
-"""What the tests share: a clock, a simulated Rally, and deployments of the three functions."""
+"""What the tests share: a clock, simulated upstreams, and deployments of the three functions."""
 
 from tests.firestore_emulator import firestore_emulator, firestore_emulator_host
 from tests.fixtures.deployment import (
@@ -7,12 +7,17 @@ from tests.fixtures.deployment import (
     deployment,
     rally,
 )
+from tests.fixtures.upstreams import deploy_with, entra_id, github, yata
 
 __all__ = [
     "clock",
     "deploy",
+    "deploy_with",
     "deployment",
+    "entra_id",
     "firestore_emulator",
     "firestore_emulator_host",
+    "github",
     "rally",
+    "yata",
 ]

@@ -60,6 +60,8 @@ class SignInPrompt:
     short_auth_url: str = field(repr=False)
     code_expected: bool
     notice: str = ""
+    code_waits: bool = False
+    """Somebody signed in, and the code that the page shows has not come yet."""
 
 
 class SignInRequired(UserError):

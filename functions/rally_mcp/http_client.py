@@ -17,6 +17,16 @@ def _tls_context() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
+async def _drop_unusable_location(response: httpx.Response) -> None:
+    """Forget where a redirect leads that leads nowhere: httpx would stumble, and not by name."""
+    try:
+        scheme = httpx.URL(response.headers.get("location", "")).scheme
+    except httpx.InvalidURL:
+        scheme = "unusable"
+    if scheme not in {"", "http", "https"}:
+        del response.headers["location"]
+
+
 def new_client(
     *, mounts: Mapping[str, httpx.AsyncBaseTransport] | None = None
 ) -> httpx.AsyncClient:
@@ -27,6 +37,7 @@ def new_client(
     must not add credentials or a listener either.
     """
     return httpx.AsyncClient(
+        event_hooks={"response": [_drop_unusable_location]},
         cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
         follow_redirects=False,
         trust_env=False,

@@ -1,4 +1,4 @@
-"""One line of JSON per event on stdout, in the form that Cloud Logging reads, without secrets.
+"""One line of JSON per event, in the form that Cloud Logging reads, without secrets.
 
     {"severity": "WARNING", "message": "upstream failure", "time": "2026-03-29T12:00:00.123+00:00",
      "logging.googleapis.com/labels": {"function": "mcp_endpoint"},
@@ -93,14 +93,16 @@ class _Trace:
 _trace: ContextVar[_Trace | None] = ContextVar("trace", default=None)
 
 
-def configure(service: str, project: str | None) -> None:
+def configure(
+    service: str, project: str | None, *, to: Literal["stdout", "stderr"] = "stdout"
+) -> None:
     """Send everything that is logged, libraries included, to stdout as JSON from INFO up.
 
-    `service` is the function's name. `project` makes traces clickable in Cloud Logging. Call it
-    once at start; a second call replaces the first. Libraries that tell of every request are
-    held to WARNING.
+    `service` is the function's name. `project` makes traces clickable in Cloud Logging. `to` is for
+    a process whose stdout is spoken for. Call it once at start; a second call replaces the first.
+    Libraries that tell of every request are held to WARNING.
     """
-    handler = _Stdout()
+    handler = _StandardStream(to)
     handler.setFormatter(_JsonLine(service, project))
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     for name in _TALKATIVE:
@@ -148,11 +150,15 @@ def _trace_of(headers: Mapping[str, str]) -> _Trace | None:
     return None
 
 
-class _Stdout(logging.StreamHandler[TextIO]):
+class _StandardStream(logging.StreamHandler[TextIO]):
     """Writes each line with one call; a line that cannot be made is replaced, never raised."""
 
+    def __init__(self, name: Literal["stdout", "stderr"]) -> None:
+        super().__init__()
+        self._name = name
+
     def emit(self, record: logging.LogRecord) -> None:
-        self.stream = sys.stdout  # may have been redirected since
+        self.stream = getattr(sys, self._name)  # may have been redirected since
         super().emit(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 logging's name

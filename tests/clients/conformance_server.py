@@ -17,9 +17,10 @@ import uvicorn
 from pydantic import ConfigDict, Field
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from rally_mcp.bootstrap.configuration import load
 from rally_mcp.bootstrap.foundations import Foundations, foundations
 from rally_mcp.errors import InvalidInput
-from rally_mcp.settings import Function, load
+from rally_mcp.settings import Function
 from rally_mcp.tools.toolset import Answer, Arguments, Facts, Tool, ToolContext
 from rally_mcp.web import mcp_endpoint_app
 
@@ -78,7 +79,7 @@ def _tool(name: str, arguments: type[Arguments] = NoArguments, handler: Any = an
         facts=NoFacts,
         handler=handler,
         read_only=True,
-        area=None,
+        upstreams=(),
     )
 
 

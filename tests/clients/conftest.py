@@ -2,12 +2,13 @@
 
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.clients.copilot_cli import CopilotCli
+from tests.clients.copilot_cli import CopilotCli, installed_copilot
+from tests.clients.default_browser import DefaultBrowser, default_browser
 from tests.clients.dev_server import DevServer, running_dev_server
 from tests.clients.node import NODE_MODULES, is_missing
 from tests.clients.scripted_model import ScriptedModel, running_model
@@ -38,11 +39,15 @@ def copilot(
     dev_server: DevServer, model: ScriptedModel, session_id: str, tmp_path: Path
 ) -> CopilotCli:
     """Copilot CLI as just installed, with the server and the scripted model."""
-    # The package for this machine; npm's own launcher needs Node.js besides.
-    program = next(NODE_MODULES.glob("@github/copilot-*/copilot"), None)
-    if program is None:
-        is_missing("Copilot CLI is not installed: `make clients`")
+    program = installed_copilot()
     return CopilotCli(program, tmp_path, model.base_url, dev_server.mcp_url, session_id)
+
+
+@pytest.fixture
+async def browser(tmp_path: Path) -> AsyncIterator[DefaultBrowser]:
+    """The browser that a program opens links with, and a person who signs in there."""
+    async with default_browser(tmp_path / "browser") as browser:
+        yield browser
 
 
 @pytest.fixture

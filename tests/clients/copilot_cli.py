@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 import anyio
 
 from tests.clients.default_browser import DefaultBrowser
+from tests.clients.node import NODE_MODULES, is_missing
 from tests.clients.terminal import Terminal, running_terminal
 
 RUN_SECONDS = 60
@@ -21,6 +22,13 @@ QUESTIONS = r"Do you trust the files in this folder\?|Do you want to use this to
 PROMPT = "\N{HEAVY RIGHT-POINTING ANGLE QUOTATION MARK ORNAMENT}"
 CONNECTED = "1 server connected"
 NOT_CONNECTED = "0 servers connected"
+
+
+def installed_copilot() -> Path:
+    """Return the program; skip the test where it is not installed."""
+    # The package for this machine; npm's own launcher needs Node.js besides.
+    program = next(NODE_MODULES.glob("@github/copilot-*/copilot"), None)
+    return program or is_missing("Copilot CLI is not installed: `make clients`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,8 @@ class CopilotCli:
     mcp_url: str
     session_id: str | None
     browser: DefaultBrowser | None = None
+    local_server: Mapping[str, object] | None = None
+    """A server for it to start itself, in place of the one at `mcp_url`."""
 
     async def ask(self, prompt: str) -> str:
         """Run it for one prompt, every tool allowed, and return what it prints."""
@@ -119,7 +129,7 @@ class CopilotCli:
         server: dict[str, object] = {"type": "http", "url": self.mcp_url, "tools": ["*"]}
         if self.session_id:
             server["headers"] = {"Session-ID": self.session_id}
-        config = json.dumps({"mcpServers": {"rally": server}})
+        config = json.dumps({"mcpServers": {"rally": self.local_server or server}})
         options = ("--disable-builtin-mcps", "--additional-mcp-config", config)
         return (str(self.program), *options)
 

@@ -32,10 +32,11 @@ with socket.create_connection(("127.0.0.1", {port})) as person:
 
 @dataclass(frozen=True, slots=True)
 class DefaultBrowser:
-    """Allows what it is asked, and signs in at Rally as one user."""
+    """Allows or denies what it is asked, and signs in at Rally as one user."""
 
     folder: Path
     user: str
+    decision: str = "allow"
     opened: list[httpx.URL] = field(default_factory=list)
     """Each link that a program opened."""
     ends: list[Page] = field(default_factory=list)
@@ -59,7 +60,8 @@ class DefaultBrowser:
         async with httpx.AsyncClient(
             headers=headers, timeout=PAGE_SECONDS, trust_env=False
         ) as browser:
-            self.ends.append(await walk(browser, url, user=self.user))
+            end = await walk(browser, url, user=self.user, decision=self.decision)
+        self.ends.append(end)
         async with self.ended:
             self.ended.notify_all()
 
@@ -72,9 +74,11 @@ class DefaultBrowser:
 
 
 @asynccontextmanager
-async def default_browser(folder: Path, *, user: str = "ann") -> AsyncIterator[DefaultBrowser]:
+async def default_browser(
+    folder: Path, *, user: str = "ann", decision: str = "allow"
+) -> AsyncIterator[DefaultBrowser]:
     """Put the command into a new folder, and take links until the block ends."""
-    browser = DefaultBrowser(folder, user)
+    browser = DefaultBrowser(folder, user, decision)
     async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
         _, port = listener.extra(anyio.abc.SocketAttribute.local_address)
         _write_commands(folder, port)

@@ -30,6 +30,10 @@ class Terminal:
         """Type text, without Enter at its end."""
         self._run("send-keys", "-l", text)
 
+    def press(self, key: str) -> None:
+        """Press one key, by tmux's name for it, such as Escape."""
+        self._run("send-keys", key)
+
     async def wait_for(self, pattern: str, *, enter_at: str) -> str:
         """Return what the pattern finds on the screen.
 

@@ -14,6 +14,8 @@ from tests.clients.scripted_model import (
 AUTH_URL = r"http://\S+/auth\?state=[\w-]+"
 CODE = r"\b[0-9A-Z]{4}-[0-9A-Z]{4}\b"
 STORY = r"\bUS\d+\b"
+DIALOG = "rally wants you to visit"
+NEVER = r"(?!)"
 ASK_FOR_SIGN_IN = (
     call("create_rally_story", title="Pay by card", points=3),
     say_from_last_result(AUTH_URL),
@@ -50,13 +52,15 @@ async def test_a_person_signs_in_between_two_runs_and_the_second_creates_the_sto
     assert _found(second_output, STORY) in model.tool_results[-1]
 
 
-async def test_one_chat_leads_through_sign_in_to_the_story(
+async def test_one_chat_leads_through_sign_in_to_the_story_although_the_dialog_is_cancelled(
     tmux: str, copilot: CopilotCli, model: ScriptedModel
 ) -> None:
     model.steps = (*ASK_FOR_SIGN_IN, *SIGN_IN_AND_RETRY)
 
     async with copilot.chat() as chat:
-        auth_url = await chat.say("Create a Rally story: pay by card.", until=said(AUTH_URL))
+        await chat.say("Create a Rally story: pay by card.", until=DIALOG)
+        chat.terminal.press("Escape")
+        auth_url = await chat.terminal.wait_for(said(AUTH_URL), enter_at=NEVER)
         code = await confirmation_code(auth_url)
         story = await chat.say(f"authentication complete {code}", until=said(STORY))
 

@@ -1,14 +1,12 @@
 """Copilot CLI with the URL alone: it signs in by the MCP authorization specification, by itself."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.clients.copilot_cli import NOT_CONNECTED, CopilotCli
-from tests.clients.default_browser import DefaultBrowser, default_browser
+from tests.clients.default_browser import DefaultBrowser
 from tests.clients.dev_server import DevServer
 from tests.clients.scripted_model import ScriptedModel, call, said, say, say_from_last_result
 from tests.clients.simulated_rally import story_in_rally
@@ -19,12 +17,6 @@ CREATE_A_STORY = (
     call("create_rally_story", title="Pay by card", points=3),
     say_from_last_result(STORY),
 )
-
-
-@pytest.fixture
-async def browser(tmp_path: Path) -> AsyncIterator[DefaultBrowser]:
-    async with default_browser(tmp_path / "browser") as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -241,7 +241,7 @@ async def test_a_client_that_names_no_media_type_is_given_json(endpoint, era):
     answer = await send(endpoint, era, message_of(era, "tools/list"), accept=None)
 
     assert answer.status_code == 200
-    assert len(answer.json()["result"]["tools"]) == 6
+    assert len(answer.json()["result"]["tools"]) == 7
 
 
 @both_eras

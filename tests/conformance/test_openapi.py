@@ -5,9 +5,17 @@ import re
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from rally_mcp.tools.catalogue import ALL_TOOLS, REST_ALIASES, offered
+from rally_mcp.identity_providers.registry import UPSTREAMS
+from rally_mcp.tools.catalogue import ALL_TOOLS, REST_ALIASES, offered, server_facts
 from rally_mcp.web.openapi import document
 from tests.fixtures.deployment import MCP_ORIGIN
+from tests.fixtures.upstreams import SECRETS, SETTINGS
+
+
+@pytest.fixture
+def deployment(deploy_with):
+    """Deploy in front of everything that there is."""
+    return deploy_with(",".join(UPSTREAMS))
 
 
 @pytest.fixture
@@ -26,7 +34,15 @@ async def test_it_is_valid_openapi_3_1(described):
 
 
 async def test_what_is_served_is_made_from_the_tools_and_the_settings(described):
-    assert described == document(MCP_ORIGIN, offered((), read_only=False))
+    tools = offered((), UPSTREAMS, read_only=False)
+
+    assert described == document(server_facts("Rally MCP", tools), MCP_ORIGIN, tools)
+
+
+async def test_it_has_the_name_that_the_settings_give_the_deployment(deploy):
+    answer = await deploy(SERVER_NAME="Acme planning").instances[0].mcp.get("/openapi.json")
+
+    assert answer.json()["info"]["title"] == "Acme planning"
 
 
 async def test_every_tool_is_in_it_once_and_no_alias(described):
@@ -72,5 +88,7 @@ async def test_every_operation_needs_the_session_id_and_says_what_its_errors_are
 
 
 async def test_nobody_needs_a_credential_to_read_it_and_it_tells_no_secret(described, deployment):
-    assert deployment.client_secret["RALLY_TEST_SECRET"] not in str(described)
-    assert deployment.settings["RALLY_CLIENT_ID"] not in str(described)
+    hidden = [value for name, value in SETTINGS.items() if not name.endswith("_URL")]
+
+    for secret in (*SECRETS.values(), *hidden):
+        assert secret not in str(described)

@@ -11,7 +11,8 @@ import pytest
 import schemathesis
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 
-from rally_mcp.tools.catalogue import offered
+from rally_mcp.identity_providers.registry import UPSTREAMS
+from rally_mcp.tools.catalogue import offered, server_facts
 from rally_mcp.web.openapi import document
 from tests.conformance.refusals import assert_refused, inputs
 from tests.fixtures.deployment import MCP_ORIGIN, Deployment
@@ -22,12 +23,15 @@ from tests.fixtures.signed_in import WITHOUT_CODE, signed_in
 pytestmark = pytest.mark.usefixtures("anyio_backend")
 
 # What is served is this very document: test_openapi.py.
-schema = schemathesis.openapi.from_dict(document(MCP_ORIGIN, offered((), read_only=False)))
+tools = offered((), UPSTREAMS, read_only=False)
+schema = schemathesis.openapi.from_dict(
+    document(server_facts("Rally MCP", tools), MCP_ORIGIN, tools)
+)
 
 
 @pytest.fixture
-def deployed(deploy: Callable[..., Deployment]) -> ServedDeployment:
-    return served(deploy(**WITHOUT_CODE))
+def deployed(deploy_with: Callable[..., Deployment]) -> ServedDeployment:
+    return served(deploy_with(",".join(UPSTREAMS), **WITHOUT_CODE))
 
 
 @pytest.fixture
@@ -43,10 +47,13 @@ def test_whoever_is_not_signed_in_is_answered_as_documented(case, deployed):
 
 @schema.parametrize()
 @inputs(15)
-def test_without_a_credential_every_call_is_refused_as_documented(case, deployed):
+def test_without_a_credential_every_call_is_refused_as_documented(
+    case, deployed, rally, github, entra_id, yata
+):
     assert_as_documented(case, deployed, "")
 
-    assert deployed.rally.stats.requests == []
+    for simulator in (rally, github, entra_id, yata):
+        assert simulator.stats.requests == []
 
 
 @schema.exclude(operation_id="sign_out").parametrize()

@@ -1,92 +1,70 @@
-"""What every upstream promises, whoever it is: its link, its tokens, its user, its failures."""
+"""What every upstream promises that people sign in to: its link, codes and tokens, its users."""
 
-from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
-from devtools.rally_simulator import RallySimulator, RegisteredClient, create_app
-from rally_mcp.errors import UpstreamRejected, UpstreamTimeout, UpstreamUnavailable
-from rally_mcp.http_client import new_client
-from rally_mcp.identity_providers.declaration import IdentityProvider, UpstreamUser
-from rally_mcp.identity_providers.rally import rally as declare_rally
-from rally_mcp.identity_providers.token_endpoint import GrantRefused, TokenEndpoint
+from rally_mcp.errors import UpstreamRejected, UpstreamUnavailable
+from rally_mcp.identity_providers.declaration import (
+    Evidence,
+    IdentityProvider,
+    TokenResponse,
+)
+from rally_mcp.identity_providers.revocation import Revocation
+from rally_mcp.identity_providers.token_endpoint import GrantRefused
 from rally_mcp.secret_store import SecretStore
-from rally_mcp.settings import Function, load
+from tests.fixtures.deployment import CALLBACK_URL
+from tests.fixtures.upstream_contract import (
+    CODE_VERIFIER,
+    HTTP_ERRORS,
+    PROVIDERS,
+    STATE,
+    Line,
+    answering,
+    declared,
+    line_to,
+    token_endpoint,
+)
+from tests.fixtures.upstreams import SECRET, SECRETS, SIMULATORS
 
-ORIGIN = "https://rally.example.com"
-CALLBACK_URL = "https://callback.example.com/callback"
-SECRET = "correct horse"
-NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
-HTTP_ERRORS = [
-    (UpstreamTimeout, httpx.ReadTimeout),
-    (UpstreamTimeout, httpx.ConnectTimeout),
-    (UpstreamUnavailable, httpx.ConnectError),
-    (UpstreamUnavailable, httpx.RemoteProtocolError),
-]
-
-
-def rally_declared(**changed: str) -> IdentityProvider:
-    environment = {
-        "MCP_URL": "https://mcp.example.com/mcp",
-        "AUTH_URL": "https://auth.example.com",
-        "CALLBACK_URL": CALLBACK_URL,
-        "GOOGLE_CLOUD_PROJECT": "acme-rally",
-        "RALLY_URL": ORIGIN,
-        "RALLY_CLIENT_ID": "0123abcd",
-        "RALLY_CLIENT_SECRET": "env:SECRET",
-    }
-    return declare_rally(load(Function.OAUTH_CALLBACK, environment | changed))
+EACH_PROVIDER = pytest.mark.parametrize("provider", PROVIDERS, indirect=True)
 
 
-PROVIDERS = {"rally": rally_declared}
-
-
-@pytest.fixture(params=PROVIDERS.values(), ids=PROVIDERS)
+@pytest.fixture
 def provider(request) -> IdentityProvider:
-    declared: IdentityProvider = request.param()
-    return declared
+    """Declare it anew: what a process remembers of an upstream, each has for itself."""
+    return declared(request.param)
 
 
-@pytest.fixture
-def simulator() -> RallySimulator:
-    client = RegisteredClient("0123abcd", SECRET, (CALLBACK_URL,))
-    return RallySimulator(clock=lambda: NOW, clients=[client], auto_consent="ann")
+@pytest.fixture(params=PROVIDERS)
+async def line(request, clock):
+    async with line_to(request.param, clock) as line:
+        yield line
 
 
-@pytest.fixture
-async def upstream(simulator):
-    """The real upstream's place: an HTTP client that reaches its simulator."""
-    async with new_client(mounts={ORIGIN: httpx.ASGITransport(create_app(simulator))}) as http:
-        yield http
+@pytest.fixture(params=PROVIDERS)
+async def refreshing(request, clock):
+    """A line to an upstream that gives refresh tokens, as each can."""
+    switches = SIMULATORS[request.param].refreshing
+    async with line_to(request.param, clock, **switches) as line:
+        yield line
 
 
-def answering(answer: httpx.Response | type[httpx.TransportError]) -> httpx.AsyncClient:
-    """Return a client whose upstream always gives this answer, or breaks so."""
-
-    def handle(request: httpx.Request) -> httpx.Response:
-        if isinstance(answer, httpx.Response):
-            return answer
-        raise answer("broken", request=request)
-
-    return new_client(mounts={"all://": httpx.MockTransport(handle)})
+async def is_good(line: Line, granted: TokenResponse) -> bool:
+    """Whether the upstream still takes an access token."""
+    try:
+        await line.find_user(granted)
+    except UpstreamRejected:
+        return False
+    return True
 
 
-def token_endpoint(http: httpx.AsyncClient) -> TokenEndpoint:
-    secrets = SecretStore(clock=lambda: NOW, environment={"SECRET": SECRET})
-    return TokenEndpoint(lambda: http, secrets, lambda: NOW)
-
-
-async def code_from(http: httpx.AsyncClient, provider: IdentityProvider) -> str:
-    redirect = await http.get(provider.authorization_url("s" * 24, "c" * 43))
-    [code] = parse_qs(urlsplit(redirect.headers["location"]).query)["code"]
-    return code
-
-
-def test_the_link_carries_the_request_of_rfc_6749_with_pkce_and_no_secret(provider):
+@EACH_PROVIDER
+def test_the_link_carries_the_request_of_rfc_6749_with_pkce_and_nothing_else(provider):
     url = urlsplit(provider.authorization_url("state 1&2", "challenge"))
 
+    nonce = {"nonce": [provider.nonce("state 1&2")]} if provider.sends_nonce else {}
     assert f"{url.scheme}://{url.netloc}{url.path}" == provider.authorization_endpoint
     assert parse_qs(url.query, strict_parsing=True) == {
         "response_type": ["code"],
@@ -96,101 +74,93 @@ def test_the_link_carries_the_request_of_rfc_6749_with_pkce_and_no_secret(provid
         "state": ["state 1&2"],
         "code_challenge": ["challenge"],
         "code_challenge_method": ["S256"],
+        **nonce,
     }
-    assert SECRET not in repr(provider)
 
 
-async def test_a_code_becomes_tokens_and_tokens_become_new_ones(provider, upstream):
-    endpoint = token_endpoint(upstream)
+@EACH_PROVIDER
+def test_a_nonce_belongs_to_one_state_and_does_not_tell_it(provider):
+    nonce = provider.nonce(STATE)
 
-    granted = await endpoint.exchange_code(provider, await code_from(upstream, provider), "v" * 43)
-    refreshed = await endpoint.refresh(provider, granted.refresh_token or "")
-
-    assert granted.expires_at == refreshed.expires_at == NOW + timedelta(days=1)
-    assert granted.access_token != refreshed.access_token
-    for token in (granted.access_token, granted.refresh_token, refreshed.access_token):
-        assert token
-        assert token not in repr(granted) + repr(refreshed)
+    assert nonce == provider.nonce(STATE) == declared(provider.name).nonce(STATE)
+    assert nonce != provider.nonce(f"{STATE}2")
+    assert STATE not in nonce
+    assert len(nonce) >= 22
 
 
-async def test_a_used_code_is_refused_for_good(provider, upstream):
-    endpoint = token_endpoint(upstream)
-    code = await code_from(upstream, provider)
-    await endpoint.exchange_code(provider, code, "v" * 43)
+async def test_a_code_becomes_an_access_token_that_is_shown_nowhere(line, clock):
+    granted = await line.exchange(await line.code())
+
+    assert clock() < granted.expires_at
+    assert await is_good(line, granted)
+    for secret in (granted.access_token, granted.refresh_token, granted.id_token):
+        assert not secret or secret not in repr(granted)
+
+
+async def test_a_refresh_token_becomes_new_tokens(refreshing, clock):
+    granted = await refreshing.exchange(await refreshing.code())
+    clock.now = granted.expires_at
+
+    refreshed = await refreshing.token_endpoint.refresh(
+        refreshing.declared, granted.refresh_token or ""
+    )
+
+    assert granted.refresh_token
+    assert refreshed.access_token != granted.access_token
+    assert refreshed.expires_at > granted.expires_at
+    assert granted.refresh_token not in repr(granted)
+    assert refreshed.access_token not in repr(refreshed)
+
+
+async def test_a_used_code_is_refused_for_good(line):
+    code = await line.code()
+    await line.exchange(code)
 
     with pytest.raises(GrantRefused):
-        await endpoint.exchange_code(provider, code, "v" * 43)
+        await line.exchange(code)
 
 
-async def test_the_user_is_told_by_a_name_that_stays_and_one_for_people(
-    provider, upstream, simulator
-):
-    endpoint = token_endpoint(upstream)
-    granted = await endpoint.exchange_code(provider, await code_from(upstream, provider), "v" * 43)
+@EACH_PROVIDER
+async def test_a_code_is_exchanged_with_its_verifier_and_redirect_uri(provider, clock):
+    sent = []
 
-    user = await provider.find_user(upstream, granted.access_token)
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(parse_qs(request.content.decode(), strict_parsing=True))
+        return httpx.Response(200, json={"access_token": "token"})
 
-    assert user.id == str(simulator.users["ann"].object_id)
-    assert user.name == "Ann Archer"
-    assert user.tenant == "Acme Corporation"
-    assert user.tenant in user.tenant_names
-
-
-@pytest.mark.parametrize(
-    ("expected", "answer"),
-    [
-        *HTTP_ERRORS,
-        (UpstreamUnavailable, httpx.Response(500, text="down")),
-        (UpstreamUnavailable, httpx.Response(429)),
-        (UpstreamRejected, httpx.Response(200, text="<html>")),
-        (UpstreamRejected, httpx.Response(200, json=[])),
-        (UpstreamRejected, httpx.Response(200, json={"token_type": "Bearer"})),
-        (UpstreamRejected, httpx.Response(302, headers={"Location": "https://example.com"})),
-        (UpstreamRejected, httpx.Response(400, json={"error": "server_error"})),
-        (UpstreamRejected, httpx.Response(401, json={"error": "invalid_client"})),
-        (GrantRefused, httpx.Response(400, json={"error": "invalid_grant"})),
-        (GrantRefused, httpx.Response(400, json={"error": "unsupported_grant_type"})),
-    ],
-)
-async def test_a_token_request_that_fails_says_how_and_quotes_nothing(provider, expected, answer):
     async with answering(answer) as http:
-        with pytest.raises(expected) as raised:
-            await token_endpoint(http).refresh(provider, "the refresh token")
+        await token_endpoint(http, clock).exchange_code(provider, "the code", CODE_VERIFIER)
 
-    assert type(raised.value) is expected
-    for hidden in ("the refresh token", SECRET, "html", "example.com"):
-        assert hidden not in raised.value.message
-
-
-@pytest.mark.parametrize(
-    ("expected", "members"),
-    [
-        (timedelta(hours=1), {}),
-        (timedelta(hours=1), {"expires_in": None}),
-        (timedelta(seconds=90), {"expires_in": 90}),
-        (timedelta(seconds=90), {"expires_in": "90"}),
-        (timedelta(days=30), {"expires_in": 10**12}),
-    ],
-    ids=str,
-)
-async def test_tokens_live_as_long_as_told_within_bounds(provider, expected, members):
-    answer = httpx.Response(200, json={"access_token": "token", **members})
-    async with answering(answer) as http:
-        granted = await token_endpoint(http).refresh(provider, "refresh token")
-
-    assert granted.expires_at == NOW + expected
-    assert granted.refresh_token is None
+    authentication = {"client_id": [provider.client_id], "client_secret": [SECRET]}
+    is_basic = provider.token_wire.authentication == "client_secret_basic"
+    assert sent == [
+        {
+            "grant_type": ["authorization_code"],
+            "code": ["the code"],
+            "redirect_uri": [CALLBACK_URL],
+            "code_verifier": [CODE_VERIFIER],
+            **({} if is_basic else authentication),
+        }
+    ]
 
 
-@pytest.mark.parametrize("lifetime", ["NaN", "Infinity", "-1", "0"])
-async def test_a_lifetime_that_makes_no_sense_still_gives_a_token_to_use(provider, lifetime):
-    text = f'{{"access_token": "token", "expires_in": {lifetime}}}'
-    async with answering(httpx.Response(200, text=text)) as http:
-        granted = await token_endpoint(http).refresh(provider, "refresh token")
-
-    assert NOW < granted.expires_at <= NOW + timedelta(days=30)
+async def test_a_refresh_token_that_was_never_given_is_refused_for_good(refreshing):
+    with pytest.raises(GrantRefused):
+        await refreshing.token_endpoint.refresh(refreshing.declared, "never given")
 
 
+async def test_a_user_has_an_id_that_stays_and_a_name_for_people(line):
+    first, second = [await line.find_user(await line.granted("ann")) for _ in range(2)]
+    other = await line.find_user(await line.granted("bob"))
+
+    assert first == second
+    assert first.id
+    assert other.id not in {"", first.id}
+    assert "Ann Archer" in first.name
+    assert "Bob Baker" in other.name
+
+
+@EACH_PROVIDER
 @pytest.mark.parametrize(
     ("expected", "answer"),
     [
@@ -198,72 +168,45 @@ async def test_a_lifetime_that_makes_no_sense_still_gives_a_token_to_use(provide
         (UpstreamUnavailable, httpx.Response(503)),
         (UpstreamUnavailable, httpx.Response(429)),
         (UpstreamRejected, httpx.Response(401, text="Error 401")),
+        (UpstreamRejected, httpx.Response(302, headers={"Location": "https://example.com"})),
+        (UpstreamRejected, httpx.Response(200, text="<html>")),
         (UpstreamRejected, httpx.Response(200, json={})),
         (UpstreamRejected, httpx.Response(200, json=[])),
         (UpstreamRejected, httpx.Response(200, json={"User": {}})),
         (UpstreamRejected, httpx.Response(200, json={"QueryResult": {"Results": []}})),
+        (UpstreamRejected, httpx.Response(200, json={"id": None, "login": 7})),
+        (UpstreamRejected, httpx.Response(200, json={"issuer": 7, "jwks_uri": None})),
     ],
 )
-async def test_a_user_who_cannot_be_found_says_why(provider, expected, answer):
+async def test_a_user_who_cannot_be_found_says_why(provider, expected, answer, clock):
+    granted = TokenResponse("the access token", None, clock(), "the id_token")
     async with answering(answer) as http:
         with pytest.raises(expected) as raised:
-            await provider.find_user(http, "the access token")
+            await provider.find_user(http, Evidence(granted, provider.nonce(STATE), clock))
 
     assert type(raised.value) is expected
-    assert "the access token" not in raised.value.message
+    for hidden in ("the access token", "the id_token", "html", "example.com"):
+        assert hidden not in raised.value.message
 
 
+async def test_a_revoked_access_token_is_worth_nothing_where_the_upstream_can_revoke(line, clock):
+    revocation = Revocation(lambda: line.http, SecretStore(clock=clock, environment=SECRETS))
+    granted = await line.granted()
+
+    is_revoked = await revocation.revoke(line.declared, granted.access_token)
+
+    assert is_revoked == (line.declared.revoke is not None)
+    assert await is_good(line, granted) == (not is_revoked)
+
+
+@EACH_PROVIDER
 @pytest.mark.parametrize(
-    ("expected", "user"),
-    [
-        (
-            UpstreamUser("7", "Ann", "Acme", frozenset({"Acme", "41", "9"})),
-            {
-                "ObjectID": 7,
-                "DisplayName": "Ann",
-                "SubscriptionID": 41,
-                "Subscription": {"Name": "Acme", "ObjectID": 9},
-            },
-        ),
-        (
-            UpstreamUser("7", "Ann A.", "Acme", frozenset({"Acme", "9"})),
-            {
-                "ObjectID": 7,
-                "DisplayName": None,
-                "_refObjectName": "Ann A.",
-                "Subscription": {"_ref": f"{ORIGIN}/subscription/9", "_refObjectName": "Acme"},
-            },
-        ),
-        (
-            UpstreamUser("7", "ann@example.com"),
-            {"ObjectID": 7, "UserName": "ann@example.com", "Subscription": None},
-        ),
-    ],
-    ids=["whole", "by reference", "bare"],
+    "answer", [*(error for _, error in HTTP_ERRORS), httpx.Response(500), httpx.Response(401)]
 )
-@pytest.mark.parametrize("form", ["User", "QueryResult"])
-async def test_rally_may_tell_the_user_in_several_forms(expected, user, form):
-    document = {"User": user} if form == "User" else {"QueryResult": {"Results": [user]}}
+async def test_a_revocation_that_fails_raises_nothing(provider, answer, clock):
+    async with answering(answer) as http:
+        revocation = Revocation(lambda: http, SecretStore(clock=clock, environment=SECRETS))
 
-    async with answering(httpx.Response(200, json=document)) as http:
-        found = await rally_declared().find_user(http, "token")
+        is_revoked = await revocation.revoke(provider, "the access token")
 
-    assert found == expected
-
-
-@pytest.mark.parametrize(
-    ("allowed", "is_admitted"),
-    [("", True), ("Acme", True), ("acme", True), ("Other, 41", True), ("Other", False)],
-)
-def test_a_deployment_is_for_people_of_its_subscriptions(allowed, is_admitted):
-    provider = rally_declared(RALLY_SUBSCRIPTIONS=allowed)
-
-    user = UpstreamUser("7", "Ann", "Acme", frozenset({"Acme", "41"}))
-
-    assert provider.admits(user) is is_admitted
-
-
-def test_nobody_without_a_known_subscription_is_admitted_to_a_bounded_deployment():
-    provider = rally_declared(RALLY_SUBSCRIPTIONS="Acme")
-
-    assert not provider.admits(UpstreamUser("7", "Ann"))
+    assert not is_revoked

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from devtools.rally_simulator.faults import Fault
+from devtools.rally_simulator import Fault
 from tests.e2e.appearance import body_style, faint_texts, overflow
 from tests.e2e.person import LOOKS, Person
 from tests.fixtures.deployment import AUTH_ORIGIN, Deployment

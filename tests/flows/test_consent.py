@@ -13,8 +13,9 @@ from rally_mcp.authorization_server.authorization import AuthorizationRequest
 from rally_mcp.authorization_server.client_administration import ClientAdministration, NewClient
 from rally_mcp.authorization_server.client_records import OAUTH_CLIENTS, ClientRecord
 from rally_mcp.authorization_server.clients import OAuthClient as KnownClient
-from rally_mcp.identity_providers.rally import PERMISSIONS, rally
-from rally_mcp.settings import Function, load
+from rally_mcp.bootstrap.configuration import load
+from rally_mcp.identity_providers.registry import PERMISSIONS, UPSTREAMS
+from rally_mcp.settings import Function
 from rally_mcp.storage.collection import Collection
 from rally_mcp.web.consent_page import consent_page
 from tests.clients.browser_walk import CODE_ELEMENT, Page
@@ -121,7 +122,7 @@ async def test_a_client_with_a_metadata_document_is_named_by_the_host_of_it(depl
 
     answer = consent_page(
         asked,
-        provider=rally(settings),
+        provider=UPSTREAMS["rally"].declared(settings),
         permissions=PERMISSIONS,
         fields=[],
         form_action=["'self'"],

@@ -86,6 +86,7 @@ async def test_a_call_tells_which_client_called_what_and_how_it_was_decided(mach
         "log": "audit",
         "principal": shortened(machine.client_id),
         "client": machine.client_id,
+        "upstream": "rally",
         "tool": "get_rally_user",
         "decision": "allowed",
     }

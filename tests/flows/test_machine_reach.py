@@ -9,7 +9,7 @@ from tests.fixtures.machine import ConfidentialClient, add_machine, add_machine_
 from tests.fixtures.oauth_client import OAuthClient, new_client
 from tests.fixtures.token_answers import is_invalid_token, is_taken
 
-ACCOUNT = {"complete_sign_in", "sign_out"}
+ACCOUNT = {"auth_status", "complete_sign_in", "sign_out"}
 STORY = {"title": "Built by night"}
 
 

@@ -13,7 +13,7 @@ from tests.fixtures.raw_mcp import LEGACY, MODERN, headers_of, message_of
 
 METADATA = f'resource_metadata="{MCP_ORIGIN}/.well-known/oauth-protected-resource/mcp"'
 
-ACCOUNT = {"complete_sign_in", "sign_out"}
+ACCOUNT = {"auth_status", "complete_sign_in", "sign_out"}
 READING = {"get_rally_user", "get_rally_issue"}
 WRITING = {"create_rally_story", "create_rally_defect"}
 

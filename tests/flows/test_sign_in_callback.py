@@ -222,7 +222,7 @@ async def test_a_sign_out_during_the_exchange_stays_a_sign_out(deployment, rally
     released.set()
     page = await finishing
 
-    assert signed_out.json()["message"] == "Signed out. Tokens are deleted."
+    assert signed_out.json()["message"] == "Signed out of Rally. Tokens are deleted."
     assert page.response.status_code == 400
     assert "This link was already used" in page.response.text
     assert await stored_rows(deployment, PRINCIPALS) == []

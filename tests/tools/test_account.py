@@ -93,8 +93,8 @@ async def test_each_chat_is_its_own_user(deployment, ann):
     assert "\ndefault_project: Backlog\n" in text_of(results[0])
 
 
-@pytest.mark.parametrize("tool", ["get_rally_user", "sign_out"])
-async def test_a_tool_without_arguments_refuses_any(ann, tool):
+@pytest.mark.parametrize("tool", ["get_rally_user", "auth_status", "sign_out"])
+async def test_an_argument_that_a_tool_does_not_take_is_refused(ann, tool):
     answer = await ann.call(tool, everywhere=True)
     still = await ann.call("get_rally_user")
 
@@ -123,6 +123,6 @@ async def test_who_signed_out_is_asked_to_sign_in_and_may_say_it_twice(ann):
     second = await ann.call("sign_out")
     after = await ann.call("get_rally_user")
 
-    assert first.json() == {"success": True, "message": "Signed out. Tokens are deleted."}
+    assert first.json() == {"success": True, "message": "Signed out of Rally. Tokens are deleted."}
     assert second.json() == {"success": True, "message": "Nobody was signed in."}
     assert after.status_code == 401

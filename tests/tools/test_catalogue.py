@@ -15,15 +15,30 @@ from typing import Any
 import pytest
 
 from rally_mcp.errors import ConfigurationError
+from rally_mcp.identity_providers.registry import PERMISSIONS, UPSTREAMS
 from rally_mcp.tools.catalogue import ALL_TOOLS
 from tests.fixtures.deployment import Deployment
 from tests.fixtures.mcp_call import list_over_mcp
 from tests.fixtures.signed_in import WITHOUT_CODE, signed_in
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
-ACCOUNT = {"get_rally_user", "complete_sign_in", "sign_out"}
+SIGN_IN = {"auth_status", "complete_sign_in", "sign_out"}
+ACCOUNT = {"get_rally_user"} | SIGN_IN
 WORK_ITEMS = {"create_rally_story", "create_rally_defect", "get_rally_issue"}
+GITHUB = {"get_github_user", "get_github_issue", "search_github_issues", "create_github_issue"}
+BOTH_WAYS = {"link_rally_to_github"}
+MICROSOFT = {"hello_world", "server_info"}
+TODOS = {"create_todo", "list_todos", "get_todo", "update_todo", "delete_todo"}
+"""Their arguments are described in the words that YATA's clients know."""
+
+EVERYTHING = ",".join(UPSTREAMS)
 TOOLS = pytest.mark.parametrize("tool", ALL_TOOLS, ids=lambda tool: tool.name)
+
+
+@pytest.fixture
+def whole_deployment(deploy_with) -> Deployment:
+    """Deploy in front of everything that there is."""
+    return deploy_with(EVERYTHING)
 
 
 async def listed(deployment: Deployment) -> dict[str, dict[str, Any]]:
@@ -40,9 +55,10 @@ def objects_in(schema: Any) -> list[dict[str, Any]]:
 
 
 @TOOLS
-async def test_a_tool_is_listed_as_its_snapshot_says(deployment, tool):
+async def test_a_tool_is_listed_as_its_snapshot_says(whole_deployment, tool):
     path = SNAPSHOTS / f"{tool.name}.json"
-    listing = json.dumps((await listed(deployment))[tool.name], indent=2, ensure_ascii=False) + "\n"
+    found = (await listed(whole_deployment))[tool.name]
+    listing = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
     if os.environ.get("UPDATE_SNAPSHOTS"):
         path.write_text(listing, encoding="utf-8")
 
@@ -61,8 +77,20 @@ def test_there_are_no_more_tools_than_a_model_can_choose_among():
     assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", name) for name in names)
 
 
-async def test_rest_lists_the_same_tools_with_the_same_schemas(deployment):
-    caller = deployment.caller()
+@TOOLS
+def test_every_scope_that_a_tool_needs_is_one_that_can_be_granted(tool):
+    assert set(tool.scopes) <= PERMISSIONS.keys()
+
+
+@pytest.mark.parametrize("upstream", UPSTREAMS)
+def test_every_upstream_has_tools_and_every_scope_of_it_lets_use_one(upstream):
+    needed = {scope for tool in ALL_TOOLS if upstream in tool.upstreams for scope in tool.scopes}
+
+    assert UPSTREAMS[upstream].permissions.keys() <= needed
+
+
+async def test_rest_lists_the_same_tools_with_the_same_schemas(whole_deployment):
+    caller = whole_deployment.caller()
 
     answer = await caller.instance.mcp.get("/tools", headers={"Session-ID": caller.session_id})
 
@@ -72,20 +100,20 @@ async def test_rest_lists_the_same_tools_with_the_same_schemas(deployment):
     }
     over_mcp = {
         name: (tool["inputSchema"], tool["outputSchema"])
-        for name, tool in (await listed(deployment)).items()
+        for name, tool in (await listed(whole_deployment)).items()
     }
     assert over_rest == over_mcp
 
 
 @TOOLS
-async def test_a_tool_says_what_it_does_and_describes_its_arguments(deployment, tool):
-    listing = (await listed(deployment))[tool.name]
+async def test_a_tool_says_what_it_does_and_describes_its_arguments(whole_deployment, tool):
+    listing = (await listed(whole_deployment))[tool.name]
 
     assert 40 <= len(listing["description"]) <= 400
     assert listing["annotations"]["readOnlyHint"] == tool.read_only
     assert listing["inputSchema"]["additionalProperties"] is False
     for argument in listing["inputSchema"].get("properties", {}).values():
-        assert argument["description"].endswith(".")
+        assert argument["description"].endswith("." if tool.name not in TODOS else "")
 
 
 @TOOLS
@@ -95,8 +123,54 @@ def test_an_error_fits_the_output_schema(tool):
         assert schema.get("additionalProperties") is not False
 
 
-async def test_all_tools_are_offered_where_nothing_bounds_them(deployment):
-    assert set(await listed(deployment)) == WORK_ITEMS | ACCOUNT
+async def test_all_tools_are_offered_where_nothing_bounds_them(whole_deployment):
+    assert set(await listed(whole_deployment)) == {tool.name for tool in ALL_TOOLS}
+
+
+@pytest.mark.parametrize(
+    ("upstreams", "tools"),
+    [
+        ("rally", WORK_ITEMS | ACCOUNT),
+        ("github", GITHUB | SIGN_IN),
+        ("entra_id", MICROSOFT | SIGN_IN),
+        ("yata", TODOS | SIGN_IN),
+        ("rally,yata", WORK_ITEMS | TODOS | ACCOUNT),
+        ("github,rally", WORK_ITEMS | GITHUB | BOTH_WAYS | ACCOUNT),
+        ("entra_id,yata", MICROSOFT | TODOS | SIGN_IN),
+    ],
+)
+async def test_a_tool_is_offered_where_every_upstream_that_it_needs_is_chosen(
+    deploy_with, upstreams, tools
+):
+    deployment = deploy_with(upstreams)
+
+    left_out = await deployment.caller().call(min({tool.name for tool in ALL_TOOLS} - tools))
+
+    assert set(await listed(deployment)) == tools
+    assert left_out.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("toolsets", "tools"),
+    [
+        ("github", GITHUB | BOTH_WAYS),
+        ("todos", TODOS),
+        ("microsoft,todos", MICROSOFT | TODOS),
+        ("account", set()),
+    ],
+)
+async def test_each_toolset_can_be_had_without_the_others(deploy_with, toolsets, tools):
+    deployment = deploy_with(EVERYTHING, TOOLSETS=toolsets)
+
+    assert set(await listed(deployment)) == tools | ACCOUNT
+
+
+async def test_a_deployment_that_only_reads_hides_what_writes_to_any_upstream(deploy_with):
+    deployment = deploy_with(EVERYTHING, READ_ONLY="true")
+
+    reading = {tool.name for tool in ALL_TOOLS if tool.read_only}
+    assert set(await listed(deployment)) == reading | SIGN_IN
+    assert {"get_github_issue", "list_todos", "get_rally_issue"} < reading
 
 
 async def test_a_toolset_that_is_not_named_is_neither_listed_nor_run(deploy):
@@ -144,4 +218,6 @@ async def test_an_unknown_toolset_stops_the_start_and_is_named(deploy):
     with pytest.raises(ConfigurationError) as refused:
         deploy(TOOLSETS="work_items,planning")
 
-    assert refused.value.message == ("TOOLSETS names planning; known toolsets: account, work_items")
+    assert refused.value.message == (
+        "TOOLSETS names planning; known toolsets: account, github, microsoft, todos, work_items"
+    )

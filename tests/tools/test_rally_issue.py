@@ -2,7 +2,7 @@
 
 import pytest
 
-from devtools.rally_simulator.faults import Fault
+from devtools.rally_simulator import Fault
 from tests.fixtures.deployment import RALLY_ORIGIN
 from tests.fixtures.mcp_call import call_over_mcp, text_of
 from tests.fixtures.rally_wire import WSAPI, answers, rewrites

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from devtools.rally_simulator import RallySimulator
-from devtools.rally_simulator.faults import Fault
+from devtools.rally_simulator import Fault, RallySimulator
 from devtools.rally_simulator.objects import RallyObject
 from tests.fixtures.deployment import RALLY_ORIGIN
 from tests.fixtures.mcp_call import call_over_mcp, text_of

@@ -14,6 +14,8 @@ from devtools import reference
 from devtools.client_config import CLIENTS
 from rally_mcp.audit import AuditEvent
 from rally_mcp.authorization_server import client_records, login_attempts, replay_marks
+from rally_mcp.identity_providers.registry import UPSTREAMS
+from rally_mcp.settings import Settings
 from rally_mcp.sign_in import grant_records, records
 from rally_mcp.sign_in.records import OAuthState, PrincipalRecord
 from tests.conformance.requirements import REQUIREMENTS
@@ -64,19 +66,39 @@ def logged_messages() -> Iterator[str]:
 
 
 def test_the_reference_pages_are_fresh() -> None:
-    assert not reference.stale_pages(DOCS)
+    assert not reference.stale_pages(ROOT)
 
 
 def test_a_stale_reference_page_fails_the_check_and_is_then_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "settings.md").write_text("old")
+    settings = tmp_path / "docs" / "settings.md"
+    settings.parent.mkdir()
+    settings.write_text("old")
 
     assert reference.main(["--check"], tmp_path) == 1
-    assert (tmp_path / "settings.md").read_text() == "old"
+    assert settings.read_text() == "old"
     assert reference.main([], tmp_path) == 0
     assert reference.main(["--check"], tmp_path) == 0
     assert "settings.md is stale" in capsys.readouterr().err
+
+
+def test_the_example_of_an_environment_has_every_variable_with_a_line_on_each() -> None:
+    variables = [name.upper() for name in Settings.model_fields]
+    for upstream in UPSTREAMS.values():
+        variables += map(upstream.settings.variable, upstream.settings.model_fields)
+
+    explained = re.findall(
+        r"^\n# .+\.\n(?:# )?([A-Z_]+)=.*$", text_of(ROOT / ".env.example"), re.MULTILINE
+    )
+
+    assert explained == variables
+
+
+def test_the_example_of_an_environment_holds_no_secret() -> None:
+    example = text_of(ROOT / ".env.example")
+
+    assert re.findall(r"SECRET=\S", example) == []
 
 
 def test_the_storage_page_names_every_collection_and_no_other() -> None:

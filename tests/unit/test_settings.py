@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from rally_mcp.bootstrap.configuration import load
 from rally_mcp.errors import ConfigurationError
-from rally_mcp.settings import Function, Settings, load
+from rally_mcp.identity_providers.entra_id import EntraSettings
+from rally_mcp.identity_providers.rally import RallySettings
+from rally_mcp.settings import Function, Settings
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 COMPLETE = {
@@ -29,6 +32,11 @@ NEEDED = {
         "RALLY_CLIENT_SECRET",
     },
 }
+FIELDS = {name.upper(): field for name, field in Settings.model_fields.items()} | {
+    RallySettings.variable(name): field for name, field in RallySettings.model_fields.items()
+}
+"""What each variable of a deployment before Rally means, among the rest."""
+
 EACH_FUNCTION = pytest.mark.parametrize("function", Function)
 
 
@@ -49,7 +57,8 @@ def test_a_function_starts_with_what_it_needs_alone(function):
     settings = load(function, {name: COMPLETE[name] for name in needed})
 
     assert settings.storage == "firestore"
-    assert settings.rally_scope == "alm"
+    assert settings.upstreams == ("rally",)
+    assert settings.of(RallySettings).scope == "alm"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +73,7 @@ def test_what_is_missing_is_named_with_its_meaning(function, variable, value):
     with pytest.raises(ConfigurationError) as refused:
         load(function, given)
 
-    meaning = str(Settings.model_fields[variable.lower()].description).rstrip(".")
+    meaning = str(FIELDS[variable].description).rstrip(".")
     assert refused.value.message == f"{function}: {variable} is missing; set it: {meaning}"
 
 
@@ -111,6 +120,7 @@ def test_everything_that_is_missing_is_told_at_once():
         ("CALLBACK_URL", "https://callback.example.com/callback?a=b", "no user, query"),
         ("RALLY_URL", "https://rally1.rallydev.com/slm", "without path or trailing slash"),
         ("RALLY_URL", "http://rally1.rallydev.com", "must be https"),
+        ("SERVER_NAME", "x" * 65, "at most 64 characters"),
         ("STORAGE", "mysql", "'firestore' or 'sqlite'"),
         ("RALLY_TOKEN_HEADER", "zsessionid", "'ZSESSIONID' or 'Authorization'"),
         ("SIGN_IN_CONFIRMATION", "off", "'code' or 'none'"),
@@ -118,7 +128,7 @@ def test_everything_that_is_missing_is_told_at_once():
         ("TRUSTED_PROXY_HOPS", "-1", "greater than or equal to 0"),
         ("TRUSTED_PROXY_HOPS", "eleven", "must be a valid integer"),
         ("READ_ONLY", "perhaps", "must be a valid boolean"),
-        ("UPSTREAMS", "rally,jira", "known upstreams: rally"),
+        ("UPSTREAMS", "rally,jira", "known upstreams: rally, github, entra_id, yata"),
         ("UPSTREAMS", ",", "UPSTREAMS"),
     ],
 )
@@ -162,7 +172,7 @@ def test_a_secret_in_place_of_its_reference_is_refused_and_not_repeated(function
 def test_each_form_of_a_reference_is_accepted(value):
     settings = load(Function.MCP_ENDPOINT, COMPLETE | {"RALLY_CLIENT_SECRET": value})
 
-    assert str(settings.rally_client_secret) == value
+    assert str(settings.of(RallySettings).client_secret) == value
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost:8080", "[::1]:8080"])
@@ -179,9 +189,9 @@ def test_comma_lists_lose_their_blanks():
 
     settings = load(Function.MCP_ENDPOINT, COMPLETE | lists)
 
-    assert settings.rally_projects == ("Website", "Mobile App")
+    assert settings.of(RallySettings).projects == ("Website", "Mobile App")
     assert settings.toolsets == ("account",)
-    assert settings.rally_subscriptions == ()
+    assert settings.of(RallySettings).subscriptions == ()
 
 
 def test_settings_cannot_be_changed_after_the_start():
@@ -189,6 +199,42 @@ def test_settings_cannot_be_changed_after_the_start():
 
     with pytest.raises(ValueError, match="frozen"):
         settings.read_only = True
+    with pytest.raises(ValueError, match="frozen"):
+        settings.of(RallySettings).scope = "openid"
+
+
+@pytest.mark.parametrize(
+    ("expected", "changed"),
+    [
+        ("Rally MCP", {}),
+        ("Rally MCP", {"SERVER_NAME": ""}),
+        ("Acme planning", {"SERVER_NAME": "Acme planning"}),
+        ("Rally MCP", {"server_name": "Lower case", "Server_Name": "Mixed case"}),
+    ],
+    ids=["absent", "empty", "given", "not in capitals"],
+)
+def test_a_variable_is_read_by_its_name_in_capitals_alone(expected, changed):
+    assert load(Function.MCP_ENDPOINT, COMPLETE | changed).server_name == expected
+
+
+def test_settings_of_an_upstream_that_is_not_chosen_are_not_read():
+    settings = load(Function.MCP_ENDPOINT, COMPLETE | {"ENTRA_TENANT_ID": "common"})
+
+    with pytest.raises(KeyError):
+        settings.of(EntraSettings)
+
+
+def test_every_mistake_of_every_chosen_upstream_is_told_at_once():
+    message = refusal(
+        Function.MCP_ENDPOINT,
+        UPSTREAMS="rally,entra_id,yata",
+        RALLY_URL="rally",
+        ENTRA_TENANT_ID="common",
+    )
+
+    assert "RALLY_URL must be an absolute https URL" in message
+    assert "ENTRA_TENANT_ID must name your own tenant" in message
+    assert "YATA_URL is missing" in message
 
 
 @pytest.mark.parametrize(

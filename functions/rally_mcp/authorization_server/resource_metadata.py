@@ -18,12 +18,12 @@ def url(resource: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{paths(resource)[0]}"
 
 
-def document(resource: str, issuer: str, scopes: Sequence[str]) -> Mapping[str, Any]:
+def document(resource: str, issuer: str, scopes: Sequence[str], name: str) -> Mapping[str, Any]:
     """Return the protected resource's metadata (RFC 9728 §2)."""
     return {
         "resource": resource,
         "authorization_servers": [issuer],
         "scopes_supported": list(scopes),
         "bearer_methods_supported": ["header"],
-        "resource_name": "Rally MCP",
+        "resource_name": name,
     }

@@ -27,7 +27,8 @@ class AuthRedirect:
 
     settings: Settings
     authorization_requests: AuthorizationRequests
-    consents: Consents
+    consents: Consents | None
+    """None where no upstream is one that people sign in to."""
     code_release: CodeRelease
     token_requests: TokenRequests
 
@@ -46,12 +47,9 @@ def auth_redirect(base: Foundations, fetch: DocumentFetch | None = None) -> Auth
             scopes=tuple(base.permissions),
             own_urls=(settings.mcp_url, settings.auth_url, settings.callback_url),
         ),
-        consents=Consents(
-            states=base.states,
-            principals=base.principals,
-            clock=clock,
-            provider=base.providers[settings.upstreams[0]],
-        ),
+        consents=Consents(base.states, base.principals, clock, base.sign_in_provider)
+        if base.sign_in_provider
+        else None,
         code_release=CodeRelease(base.principals, clock),
         token_requests=TokenRequests(
             authentication=_client_authentication(base, clients),

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rally_mcp import logs
+from rally_mcp.bootstrap.configuration import load
 from rally_mcp.errors import ConfigurationError
-from rally_mcp.identity_providers.declaration import IdentityProvider
-from rally_mcp.identity_providers.rally import rally
+from rally_mcp.identity_providers.declaration import IdentityProvider, ServiceAccount
+from rally_mcp.identity_providers.registry import UPSTREAMS
 from rally_mcp.secret_store import SecretStore
-from rally_mcp.settings import Function, Settings, load
+from rally_mcp.settings import Function, Settings
 from rally_mcp.sign_in.principals import Principals
 from rally_mcp.sign_in.records import OAUTH_STATES, PRINCIPALS, OAuthState, PrincipalRecord
 from rally_mcp.sign_in.states import States
@@ -40,7 +41,10 @@ class Foundations:
     clock: Callable[[], datetime]
     http: HttpClient
     secrets: SecretStore
+    upstreams: Mapping[str, IdentityProvider | ServiceAccount]
+    """What this deployment stands in front of, in the order of the settings."""
     providers: Mapping[str, IdentityProvider]
+    """Those of them that people sign in to."""
     principals: Principals
     states: States
 
@@ -49,9 +53,14 @@ class Foundations:
         """What each scope allows, for people to read."""
         return {
             scope: meaning
-            for provider in self.providers.values()
-            for scope, meaning in provider.permissions.items()
+            for name in self.upstreams
+            for scope, meaning in UPSTREAMS[name].permissions.items()
         }
+
+    @property
+    def sign_in_provider(self) -> IdentityProvider | None:
+        """The upstream that sign-in by the MCP specification goes through; None without any."""
+        return next(iter(self.providers.values()), None)
 
 
 def start(function: Function, create: "Callable[[Foundations], ASGIApp]") -> "ASGIApp":
@@ -74,7 +83,7 @@ def start(function: Function, create: "Callable[[Foundations], ASGIApp]") -> "AS
     if settings.sign_in_confirmation == "none":
         logs.event(
             "WARNING",
-            "SIGN_IN_CONFIRMATION=none: whoever opens a sign-in link connects their Rally to "
+            "SIGN_IN_CONFIRMATION=none: whoever opens a sign-in link connects their account to "
             "the chat that made it. Use code unless every user knows this.",
         )
     return app
@@ -90,7 +99,12 @@ def foundations(
 ) -> Foundations:
     """Wire what every function stands on, from the settings and whatever a test brings."""
     store = store or open_store(settings, clock)
-    providers = {"rally": rally(settings)}
+    upstreams = {name: UPSTREAMS[name].declared(settings) for name in settings.upstreams}
+    providers = {
+        name: upstream
+        for name, upstream in upstreams.items()
+        if isinstance(upstream, IdentityProvider)
+    }
     principals = Principals(Collection(store, PRINCIPALS, PrincipalRecord), clock)
     states = Collection(store, OAUTH_STATES, OAuthState)
     return Foundations(
@@ -99,6 +113,7 @@ def foundations(
         clock=clock,
         http=http or _http_client(),
         secrets=SecretStore(clock=clock, environment=environment),
+        upstreams=upstreams,
         providers=providers,
         principals=principals,
         states=States(states, principals, providers, clock),

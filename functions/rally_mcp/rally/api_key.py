@@ -3,14 +3,14 @@
 from dataclasses import dataclass, field
 from typing import NoReturn
 
+from rally_mcp.access_tokens import AccessToken
 from rally_mcp.errors import PermissionDenied
-from rally_mcp.rally.access import AccessToken
 from rally_mcp.secret_store import SecretReference, SecretStore
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """Gives out one API key. Implements rally.access.AccessTokens."""
+    """Gives out one API key. Implements access_tokens.AccessTokens."""
 
     secrets: SecretStore
     reference: SecretReference | None = field(repr=False)

@@ -14,8 +14,8 @@ from weakref import WeakValueDictionary
 import anyio
 import httpx
 
+from rally_mcp.access_tokens import AccessToken, AccessTokens
 from rally_mcp.errors import UpstreamTimeout, UpstreamUnavailable
-from rally_mcp.rally.access import AccessToken, AccessTokens
 from rally_mcp.rally.answers import (
     NOT_ALLOWED_NETWORK,
     TryAgain,
@@ -48,6 +48,8 @@ class RallyServer:
     url: str
     token_header: Literal["ZSESSIONID", "Authorization"]
     http: Callable[[], httpx.AsyncClient]
+    projects: tuple[str, ...] = ()
+    """What may be touched, whoever asks; empty means all."""
     limits: WeakValueDictionary[str, anyio.Semaphore] = field(default_factory=WeakValueDictionary)
 
     def limit(self, user_id: str) -> anyio.Semaphore:

@@ -40,7 +40,8 @@ class Activation:
             )
         record = await self.principals.get(principal.key)
         upstreams = record.upstreams if record else {}
-        tries_left = None
+        tries_left: int | None = None
+        wrong: list[tuple[str, ParkedTokens, int]] = []
         for name, sign_in in upstreams.items():
             parked = sign_in.parked
             if parked and parked.code and parked.is_waiting(self.clock()):
@@ -49,7 +50,10 @@ class Activation:
                     continue
                 if await confirmation.matches(code, parked.code.salt, parked.code.hash):
                     return await self._activate(principal, name, parked)
-                await self._refuse(principal, name, parked, tries_left)
+                wrong.append((name, parked, tries_left))
+        # The right code of one upstream's sign-in is no wrong one of another's.
+        for name, parked, left in wrong:
+            await self._refuse(principal, name, parked, left)
         raise _refusal(upstreams, tries_left)
 
     async def _count(self, principal: Principal, upstream: str, parked_id: str) -> int | None:

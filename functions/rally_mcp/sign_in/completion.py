@@ -27,7 +27,7 @@ from rally_mcp.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
-from rally_mcp.identity_providers.declaration import TokenResponse, UpstreamUser
+from rally_mcp.identity_providers.declaration import Evidence, TokenResponse, UpstreamUser
 from rally_mcp.identity_providers.token_endpoint import TokenEndpoint
 from rally_mcp.sign_in import confirmation
 from rally_mcp.sign_in.browser_return import BrowserReturn
@@ -78,14 +78,18 @@ class SignInCompletion:
     clock: Callable[[], datetime]
     code_expected: bool
 
-    async def finish(self, state: str, authorization_code: str) -> SignedIn | BackToConsent:
+    async def finish(
+        self, state: str, authorization_code: str, issuer: str = ""
+    ) -> SignedIn | BackToConsent:
         """Exchange the code for the sign-in that waits for `state`, once across all callers.
+
+        `issuer` is the response's `iss`, where the upstream sends one.
 
         Raises StateRefused when nothing waits for it; in a chat's sign-in also PermissionDenied
         when this deployment is not for that person and UpstreamError when the upstream did not
         play its part. A grant's client is told these by its browser.
         """
-        found = await self.states.find(state)
+        found = await self._found(state, issuer)
         await self._claim(found)
         try:
             granted, user = await self._exchange(found, authorization_code)
@@ -98,13 +102,15 @@ class SignInCompletion:
         _audit(AuditEvent.SIGN_IN_EXCHANGED, found, user)
         return await self._keep(found, granted, user)
 
-    async def abandon(self, state: str, *, declined: bool) -> Declined | BackToConsent:
+    async def abandon(
+        self, state: str, *, declined: bool, issuer: str = ""
+    ) -> Declined | BackToConsent:
         """Clear a sign-in that came back without a code.
 
         `declined` tells whether the person did so. Raises StateRefused when nothing waits for
         `state`, UpstreamRejected where a chat's sign-in was not declined but refused.
         """
-        found = await self.states.find(state)
+        found = await self._found(state, issuer)
         event = AuditEvent.SIGN_IN_DENIED if declined else AuditEvent.SIGN_IN_FAILED
         title = found.provider.title
         if found.awaits_browser:
@@ -118,6 +124,14 @@ class SignInCompletion:
             # RFC 6749 §4.1.2.1 has further codes; none of their words is shown or logged.
             raise UpstreamRejected(f"{title} did not finish the sign-in.")
         return Declined(title)
+
+    async def _found(self, state: str, issuer: str) -> OpenState:
+        """Return what waits for `state`, where the answer can be its upstream's (RFC 9207 §2.4)."""
+        found = await self.states.find(state)
+        if issuer and not found.provider.may_be_issuer(issuer):
+            _audit(AuditEvent.SIGN_IN_FAILED, found, reason="another issuer")
+            raise StateRefused(already_used=False)
+        return found
 
     async def _clear(self, found: OpenState, *, declined: bool) -> None:
         now = self.clock()
@@ -156,7 +170,8 @@ class SignInCompletion:
         granted = await self.token_endpoint.exchange_code(
             provider, authorization_code, found.code_verifier
         )
-        user = await provider.find_user(self.http(), granted.access_token)
+        evidence = Evidence(granted, provider.nonce(found.state), self.clock)
+        user = await provider.find_user(self.http(), evidence)
         if not provider.admits(user):
             raise PermissionDenied(
                 f"This deployment is not for people of your {provider.title} subscription. "

@@ -3,20 +3,28 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import NoReturn
 
 from rally_mcp import audit
+from rally_mcp.access_tokens import AccessToken
 from rally_mcp.audit import AuditEvent
 from rally_mcp.errors import GrantEnded, RallyMcpError, SignInRequired, UpstreamUnavailable
 from rally_mcp.identity_providers.declaration import IdentityProvider
 from rally_mcp.identity_providers.token_endpoint import TokenEndpoint
-from rally_mcp.rally.access import AccessToken
 from rally_mcp.sign_in.active_slot import ActiveSlot, NotSignedIn
 from rally_mcp.sign_in.offer import SignInOffers
 from rally_mcp.sign_in.principal import Principal
 from rally_mcp.sign_in.principals import Principals
 from rally_mcp.sign_in.records import ActiveTokens, PrincipalRecord
 from rally_mcp.sign_in.refresh import Refresh
+
+
+@dataclass(slots=True)
+class SeenRecord:
+    """A principal's record as one request has read it, for all that the request does."""
+
+    record: PrincipalRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,31 +40,37 @@ class Credentials:
         self,
         principal: Principal,
         provider: IdentityProvider,
-        seen: PrincipalRecord | None = None,
+        seen: SeenRecord | None = None,
     ) -> "Credential":
         """Return one principal's credential for one upstream; nothing is read yet.
 
-        `seen` is the principal's record where this request has read it already.
+        Credentials of one request share what was `seen`.
         """
-        return Credential(self, principal, provider, seen)
+        return Credential(self, principal, provider, seen or SeenRecord())
 
 
 @dataclass(slots=True)
 class Credential:
-    """One principal's access token at one upstream. Implements rally.access.AccessTokens."""
+    """One principal's access token at one upstream. Implements access_tokens.AccessTokens."""
 
     services: Credentials
     principal: Principal
     provider: IdentityProvider
-    seen: PrincipalRecord | None
+    seen: SeenRecord
+    has_looked: bool = False
+    held: tuple[AccessToken, datetime] | None = None
+    """What this request works with, and until when."""
     user_name: str | None = None
 
     async def current(self) -> AccessToken:
         """Return the access token, refreshed first where it is about to end (one read else).
 
+        The request goes on with it until it is about to end or refused.
         Raises SignInRequired, for a grant whose upstream this is GrantEnded, or UpstreamError
         where a refresh was needed and did not work.
         """
+        if self.held and self.held[1] > self.services.clock():
+            return self.held[0]
         try:
             return self._access_token(await self._working())
         except NotSignedIn as gone:
@@ -64,6 +78,7 @@ class Credential:
 
     async def renewed(self, refused: AccessToken) -> AccessToken:
         """Return the token that replaced the refused one, refreshing where nobody has yet."""
+        self.held = None
         try:
             _, active = await self._slot.read()
             if active.generation == refused.generation:
@@ -87,17 +102,19 @@ class Credential:
         return await self._refreshed(active, may_use_stale=True)
 
     async def _read(self) -> tuple[PrincipalRecord, ActiveTokens]:
-        """Return the record and its active tokens, without reading what was just read."""
-        seen, self.seen = self.seen, None
+        """Return the record and its active tokens, the first time as this request saw them."""
+        seen, self.has_looked = None if self.has_looked else self.seen.record, True
         active = seen.upstream(self.provider.name).active if seen else None
-        return (seen, active) if seen and active else await self._slot.read()
+        if seen is None or active is None:
+            seen, active = await self._slot.read()
+            self.seen.record = seen
+        return seen, active
 
     async def _refreshed(self, stale: ActiveTokens, *, may_use_stale: bool) -> ActiveTokens:
         if stale.tokens.refresh_token is None:
             raise await self._slot.end(stale.generation)
-        refresh = Refresh(
-            self._slot, self.provider, self.services.token_endpoint, self.services.clock
-        )
+        renew = partial(self.services.token_endpoint.refresh, self.provider)
+        refresh = Refresh(self._slot, self.provider.title, renew, self.services.clock)
         return await refresh.newer_than(stale, may_use_stale=may_use_stale)
 
     @property
@@ -127,8 +144,10 @@ class Credential:
 
     def _access_token(self, active: ActiveTokens) -> AccessToken:
         self.user_name = active.tokens.user.name
-        return AccessToken(
+        access_token = AccessToken(
             value=self._slot.open(active).access_token,
             generation=active.generation,
             user_id=active.tokens.user.id,
         )
+        self.held = access_token, active.tokens.refresh_at
+        return access_token

@@ -113,4 +113,5 @@ class SignInOffers:
             short_auth_url=f"{self.auth_url}/auth?state={state}",
             code_expected=self.code_expected,
             notice=_WAITING_FOR_CODE if waiting else sign_in.notice,
+            code_waits=waiting,
         )

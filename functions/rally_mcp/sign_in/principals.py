@@ -64,7 +64,8 @@ class Principals:
     ) -> PrincipalRecord | None:
         """Apply `change` to one upstream's part; None where it declines or the record is gone.
 
-        `signed_in` says that fresh tokens become active, from which the longest life counts.
+        `signed_in` says that fresh tokens become active. The longest life counts from there,
+        unless the principal was signed in to something already.
         """
         now = self.clock()
 
@@ -73,7 +74,8 @@ class Principals:
             if sign_in is None:
                 return None
             changed = record.with_upstream(upstream, sign_in)
-            if signed_in:
+            others = (part for name, part in record.upstreams.items() if name != upstream)
+            if signed_in and not any(part.active for part in others):
                 changed = changed.model_copy(update={"signed_in_at": now})
             return living_on(changed, now)
 

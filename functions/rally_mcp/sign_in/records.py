@@ -34,7 +34,8 @@ class OAuthState(Record):
     principal: RecordKey
     upstream: str
     sealed: Sealed
-    """Under the state: code_verifier, principal and the public key that tokens are sealed to.
+    """Under the state: code_verifier, principal, the public key that tokens are sealed to, and the
+    upstream.
     Whoever can only write to the store can replace none of them."""
 
 

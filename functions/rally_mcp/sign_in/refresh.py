@@ -9,7 +9,7 @@ old access token meanwhile.
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,8 +18,8 @@ import anyio
 from rally_mcp.audit import AuditEvent
 from rally_mcp.crypto import random_secret
 from rally_mcp.errors import RallyMcpError, UpstreamError, UpstreamUnavailable
-from rally_mcp.identity_providers.declaration import IdentityProvider, TokenResponse
-from rally_mcp.identity_providers.token_endpoint import GrantRefused, TokenEndpoint
+from rally_mcp.identity_providers.declaration import TokenResponse
+from rally_mcp.identity_providers.token_endpoint import GrantRefused
 from rally_mcp.sign_in.active_slot import ActiveSlot
 from rally_mcp.sign_in.records import ActiveTokens, Lease
 
@@ -41,8 +41,10 @@ class Refresh:
     """One caller's wish for newer tokens than those it has."""
 
     slot: ActiveSlot
-    provider: IdentityProvider
-    token_endpoint: TokenEndpoint
+    title: str
+    """The upstream's, for people to read."""
+    renew: Callable[[str], Awaitable[TokenResponse]]
+    """The request itself; it gets the refresh token."""
     clock: Callable[[], datetime]
 
     async def newer_than(self, stale: ActiveTokens, *, may_use_stale: bool) -> ActiveTokens:
@@ -68,7 +70,7 @@ class Refresh:
             if may_use_stale and self._still_works(active):
                 return active
             if self.clock() > give_up_at:
-                raise UpstreamUnavailable(f"{self.provider.title} is slow to renew; try again.")
+                raise UpstreamUnavailable(f"{self.title} is slow to renew; try again.")
             await anyio.sleep(wait * random.uniform(0.5, 1))  # noqa: S311 jitter, not a secret
             wait = min(wait * _NEXT_WAIT, _SLOWEST_WAIT)
 
@@ -89,11 +91,11 @@ class Refresh:
         return await self.slot.change(take)
 
     async def _refresh(self, stale: ActiveTokens, owner: str) -> ActiveTokens:
-        refresh_token = self.slot.open(stale).refresh_token or ""
         # A caller that hangs up must not lose tokens that the upstream has already rotated.
         with anyio.CancelScope(shield=True):
             try:
-                granted = await self.token_endpoint.refresh(self.provider, refresh_token)
+                refresh_token = self.slot.open(stale).refresh_token or ""
+                granted = await self.renew(refresh_token)
             except GrantRefused:
                 raise await self.slot.end(stale.generation, owner) from None
             except RallyMcpError as error:

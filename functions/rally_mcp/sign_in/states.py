@@ -65,6 +65,7 @@ class OpenState:
     awaits_browser: bool
     """The sign-in ends in the browser that consented to a grant, not in a chat."""
     code_verifier: str = field(repr=False)
+    state: str = field(repr=False)
 
     @property
     def code_challenge(self) -> str:
@@ -102,7 +103,7 @@ class States:
                 principal=principal.key,
                 upstream=upstream,
                 sealed=sealed_to_state.seal(
-                    json.dumps([code_verifier, principal.key, public_key.text]),
+                    json.dumps([code_verifier, principal.key, public_key.text, upstream]),
                     sealed_location(key),
                 ),
                 expire_at=expires_at,
@@ -135,12 +136,13 @@ class States:
             opened = PrivateKey.derive(state, _PURPOSE).open(record.sealed, sealed_location(key))
         except NotOpened:
             raise StateRefused(already_used=False) from None
-        code_verifier, principal, public_key = json.loads(opened)
-        if (record.principal, principal_record.public_key) != (principal, public_key):
+        code_verifier, *sealed = json.loads(opened)
+        public_key = principal_record.public_key
+        if sealed != [record.principal, public_key, record.upstream]:
             raise StateRefused(already_used=False)
         awaits_browser = principal_record.awaits_browser(record.upstream)
         return OpenState(
-            key, record, provider, PublicKey(public_key), awaits_browser, code_verifier
+            key, record, provider, PublicKey(public_key), awaits_browser, code_verifier, state
         )
 
 

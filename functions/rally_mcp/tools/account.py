@@ -1,14 +1,25 @@
-"""The toolset `account`: who is signed in, finishing a sign-in, and signing out."""
+"""The toolset `account`: who is signed in to what, finishing a sign-in, and signing out."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field
 
+from rally_mcp.tools.context import ToolContext
 from rally_mcp.tools.sanitize import one_line
-from rally_mcp.tools.toolset import Answer, Arguments, Facts, Tool, ToolContext
+from rally_mcp.tools.toolset import Answer, Arguments, Facts, Tool
 
 _LONGEST_SHOWN = 256
 """Characters of a name."""
+
+_STATUSES: Mapping[str, str] = {
+    "signed_in": "signed in",
+    "waiting_for_code": "waits for the confirmation code that the sign-in page shows",
+    "sign_in_started": "a sign-in was started in the browser and is not finished",
+    "signed_out": "not signed in; a tool that needs it answers with a link",
+    "shared": "used with this deployment's own account",
+}
+"""What each status means, for people to read."""
 
 
 class NoArguments(Arguments):
@@ -27,6 +38,35 @@ class CompleteSignIn(Arguments):
             description="The confirmation code that the sign-in page shows, such as K7QF-2M9X.",
         ),
     ]
+
+
+class SignOut(Arguments):
+    """Arguments of sign_out."""
+
+    upstream: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=32,
+            description="Sign out of this system alone, such as github; of all if absent.",
+        ),
+    ] = None
+
+
+class ConnectionStatus(Facts):
+    """Where the caller stands with one upstream."""
+
+    upstream: str
+    title: str
+    status: str
+    user: str
+    tenant: str
+
+
+class AuthStatus(Facts):
+    """Facts of auth_status."""
+
+    connections: list[ConnectionStatus]
 
 
 class RallyUser(Facts):
@@ -56,7 +96,7 @@ class SignedOut(Facts):
 
 async def get_rally_user(context: ToolContext, _: NoArguments) -> Answer:
     """Tell who is signed in."""
-    me = await context.rally.me()
+    me = await context.upstreams.rally.me()
     facts = RallyUser(
         id=str(me.user.object_id),
         user_name=_line(me.user.user_name),
@@ -82,10 +122,38 @@ async def complete_sign_in(context: ToolContext, arguments: CompleteSignIn) -> A
     return Answer(SignedIn(success=True, message=message), message)
 
 
-async def sign_out(context: ToolContext, _: NoArguments) -> Answer:
-    """Forget everything about the caller."""
-    was_known = await context.sign_in.sign_out()
-    message = "Signed out. Tokens are deleted." if was_known else "Nobody was signed in."
+async def auth_status(context: ToolContext, _: NoArguments) -> Answer:
+    """List the caller's connections."""
+    connections = await context.sign_in.connections()
+    facts = AuthStatus(
+        connections=[
+            ConnectionStatus(
+                upstream=each.upstream,
+                title=each.title,
+                status=each.status,
+                user=_line(each.user),
+                tenant=_line(each.tenant),
+            )
+            for each in connections
+        ]
+    )
+    lines = [f"{each.title} ({each.upstream}): {_STATUSES[each.status]}" for each in connections]
+    return Answer(
+        facts,
+        "\n".join(lines),
+        user_fields={f"{each.upstream} user": _line(each.user) for each in connections},
+    )
+
+
+async def sign_out(context: ToolContext, arguments: SignOut) -> Answer:
+    """Forget the caller's sign-in at one upstream, or everything about the caller."""
+    ended = await context.sign_in.sign_out(arguments.upstream)
+    if not ended.ended:
+        message = "Nobody was signed in."
+    else:
+        message = f"Signed out of {' and '.join(ended.ended)}. Tokens are deleted."
+    if ended.revoked:
+        message += f" They are revoked at {' and '.join(ended.revoked)} too."
     return Answer(SignedOut(success=True, message=message), message)
 
 
@@ -110,6 +178,23 @@ TOOLS = (
         idempotent=True,
     ),
     Tool(
+        name="auth_status",
+        title="Show the sign-ins",
+        description=(
+            "Tell which systems the caller is signed in to, and as whom. Starts no sign-in: the "
+            "tool that needs one answers with its link."
+        ),
+        toolset="account",
+        arguments=NoArguments,
+        facts=AuthStatus,
+        handler=auth_status,
+        read_only=True,
+        failure="Failed to get auth status",
+        idempotent=True,
+        open_world=False,
+        upstreams=(),
+    ),
+    Tool(
         name="complete_sign_in",
         title="Complete the sign-in",
         description=(
@@ -124,17 +209,17 @@ TOOLS = (
         read_only=False,
         failure="Failed to complete sign-in",
         open_world=False,
-        area=None,
+        upstreams=(),
     ),
     Tool(
         name="sign_out",
         title="Sign out",
         description=(
-            "Delete the caller's Rally tokens at once, everywhere. Only on the user's request; "
-            "the next tool call asks for a new sign-in."
+            "Delete the caller's tokens at once, everywhere: of one system, or of all. Only on the "
+            "user's request; the next tool call asks for a new sign-in."
         ),
         toolset="account",
-        arguments=NoArguments,
+        arguments=SignOut,
         facts=SignedOut,
         handler=sign_out,
         read_only=False,
@@ -142,6 +227,6 @@ TOOLS = (
         destructive=True,
         idempotent=True,
         open_world=False,
-        area=None,
+        upstreams=(),
     ),
 )

@@ -1,20 +1,20 @@
 """What a tool is: a value with its schemas, hints and handler, and the one way to run it.
 
-A tool gets a ToolContext, which can reach Rally as the caller but holds no credential. It returns
-an Answer: facts for programs, a summary for people, and what people wrote in Rally kept apart.
+A tool gets a ToolContext, which can reach upstreams as the caller but holds no credential. It
+returns an Answer: facts for programs, a summary for people, and what people wrote kept apart.
 """
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rally_mcp import audit
 from rally_mcp.audit import AuditEvent, Decision
 from rally_mcp.errors import InvalidInput, RallyMcpError, SignInRequired, UserError
-from rally_mcp.rally.client import RallyClient
+from rally_mcp.tools.context import ToolContext
 
 
 class Arguments(BaseModel):
@@ -33,7 +33,7 @@ class Facts(BaseModel):
 class Answer:
     """A tool's answer.
 
-    `summary` says the outcome in trusted words. What people wrote in Rally comes apart from it
+    `summary` says the outcome in trusted words. What people wrote comes apart from it
     (label → text), and a model sees it between markers: `user_texts` are in no fact, REST gives
     them as further members; `user_fields` repeat short facts for clients that show a model the
     text alone.
@@ -43,33 +43,6 @@ class Answer:
     summary: str
     user_fields: Mapping[str, str] = field(default_factory=dict)
     user_texts: Mapping[str, str] = field(default_factory=dict)
-
-
-class SignIn(Protocol):
-    """The caller's own sign-in, as far as tools may touch it."""
-
-    async def confirm(self, code: str) -> str:
-        """Finish the sign-in that waits for `code`; return whose it is, for people to read."""
-        ...
-
-    async def sign_out(self) -> bool:
-        """Forget everything about the caller; False where there was nothing."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class ToolContext:
-    """What a tool can reach, bound to one caller."""
-
-    principal: str
-    """The caller's record key, for the audit log."""
-    client: str | None
-    """The MCP client's id, for the audit log; None for a chat."""
-    user: Callable[[], str | None]
-    """The upstream user's name, once a call has opened that user's tokens."""
-    rally: RallyClient
-    rally_url: str
-    sign_in: SignIn
 
 
 ArgumentsT = TypeVar("ArgumentsT", bound=Arguments)
@@ -93,8 +66,8 @@ class Tool(Generic[ArgumentsT]):
     destructive: bool = False
     idempotent: bool = False
     open_world: bool = True
-    area: str | None = "rally"
-    """What the tool's scope is about; None for tools that every access token may use."""
+    upstreams: tuple[str, ...] = ("rally",)
+    """What the tool needs to reach; none for tools that every access token may use."""
     input_schema: dict[str, Any] = field(init=False, repr=False)
     output_schema: dict[str, Any] = field(init=False, repr=False)
 
@@ -108,9 +81,10 @@ class Tool(Generic[ArgumentsT]):
         object.__setattr__(self, "output_schema", _open_schema(self.facts))
 
     @property
-    def scope(self) -> str | None:
-        """The scope that an access token must have for this tool."""
-        return self.area and f"{self.area}:{'read' if self.read_only else 'write'}"
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes that an access token must have for this tool."""
+        kind = "read" if self.read_only else "write"
+        return tuple(f"{upstream}:{kind}" for upstream in self.upstreams)
 
     async def run(self, context: ToolContext, arguments: object) -> Answer:
         """Check the arguments, run, and write the audit event. Raises errors of the one tree."""
@@ -129,6 +103,7 @@ class Tool(Generic[ArgumentsT]):
                 principal=context.principal,
                 client=context.client,
                 user=context.user(),
+                upstream=", ".join(self.upstreams) or None,
                 tool=self.name,
                 decision=decision,
                 reason=reason,

@@ -18,8 +18,9 @@ from rally_mcp.tools.artifact_arguments import (
     Project,
     Title,
 )
+from rally_mcp.tools.context import ToolContext
 from rally_mcp.tools.sanitize import capped, one_line, visible
-from rally_mcp.tools.toolset import Answer, Arguments, Facts, Tool, ToolContext
+from rally_mcp.tools.toolset import Answer, Arguments, Facts, Tool
 
 _LONGEST_SHOWN = 20_000
 """Characters of one text that a model is shown."""
@@ -156,7 +157,7 @@ async def create_rally_defect(context: ToolContext, arguments: CreateRallyDefect
 
 async def get_rally_issue(context: ToolContext, arguments: GetRallyIssue) -> Answer:
     """Read one artifact."""
-    artifact_type, artifact = await context.rally.read(arguments.formatted_id)
+    artifact_type, artifact = await context.upstreams.rally.read(arguments.formatted_id)
     issue = _issue(context, artifact_type, artifact)
     points = "" if issue.plan_estimate is None else f", {issue.plan_estimate:g} points"
     return Answer(
@@ -183,14 +184,14 @@ async def _create(
     fields: Mapping[str, object],
     project: str | None,
 ) -> tuple[CreatedItem, list[str]]:
-    created = await context.rally.create(artifact_type, fields, project)
+    created = await context.upstreams.rally.create(artifact_type, fields, project)
     artifact = created.artifact
     item = CreatedItem(
         id=str(artifact.object_id),
         formatted_id=artifact.formatted_id,
         name=_line(artifact.name),
         state=_line(artifact.state or artifact.schedule_state),
-        url=artifact_type.url(context.rally_url, artifact.object_id),
+        url=artifact_type.url(context.upstreams.rally_url, artifact.object_id),
         project=_named(artifact.project),
     )
     return item, [_line(warning) for warning in created.warnings]
@@ -226,7 +227,7 @@ def _issue(context: ToolContext, artifact_type: ArtifactType, artifact: Artifact
         release=_named(artifact.release),
         created_at=_line(artifact.created_at),
         updated_at=_line(artifact.updated_at),
-        url=artifact_type.url(context.rally_url, artifact.object_id),
+        url=artifact_type.url(context.upstreams.rally_url, artifact.object_id),
     )
 
 

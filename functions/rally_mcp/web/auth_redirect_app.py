@@ -31,7 +31,6 @@ def create(base: Foundations, fetch: DocumentFetch | None = None) -> ASGIApp:
     services = auth_redirect(base, fetch)
     settings = services.settings
     limits = RequestLimits.of(settings, base.clock)
-    consent = _consent_endpoint(base, services, limits)
     oauth = OAuthEndpoints(
         services.token_requests, limits, settings.auth_url, tuple(base.permissions)
     )
@@ -42,8 +41,7 @@ def create(base: Foundations, fetch: DocumentFetch | None = None) -> ASGIApp:
     routes = routed(
         {
             "/auth": _redirection(base),
-            "/authorize": consent.authorize,
-            "/authorize/complete": consent.complete,
+            **_consent(base, services, limits),
             "/token": oauth.token,
             "/register": oauth.register,
             "/revoke": oauth.revoke,
@@ -80,11 +78,14 @@ def _redirection(base: Foundations) -> Endpoint:
     return redirect
 
 
-def _consent_endpoint(
+def _consent(
     base: Foundations, services: AuthRedirect, limits: RequestLimits
-) -> ConsentEndpoint:
+) -> Mapping[str, Endpoint]:
+    """Return the endpoints that people consent at, as far as there is something to sign in to."""
+    if services.consents is None:
+        return {"/authorize": _nothing_to_sign_in_to}
     settings = services.settings
-    return ConsentEndpoint(
+    consent = ConsentEndpoint(
         requests=services.authorization_requests,
         consents=services.consents,
         release=services.code_release,
@@ -92,6 +93,17 @@ def _consent_endpoint(
         auth_url=settings.auth_url,
         permissions=base.permissions,
         chain_urls=(services.consents.provider.authorization_endpoint, settings.callback_url),
+    )
+    return {"/authorize": consent.authorize, "/authorize/complete": consent.complete}
+
+
+async def _nothing_to_sign_in_to(request: Request) -> Response:
+    del request
+    raise RequestRefused(
+        404,
+        "Nothing to sign in to",
+        "This deployment serves machine clients alone: no upstream of it is one that people sign "
+        "in to.",
     )
 
 

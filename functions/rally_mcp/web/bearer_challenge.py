@@ -27,10 +27,12 @@ class BearerChallenge:
         error = {"error": "invalid_token", "error_description": message}
         return self._refused(401, "Unauthorized", message, self.scopes, error)
 
-    def insufficient_scope(self, granted: Collection[str], needed: str) -> RequestRefused:
+    def insufficient_scope(
+        self, granted: Collection[str], needed: Collection[str]
+    ) -> RequestRefused:
         """Return the 403 that names every scope the next access token should have."""
-        message = f"This needs the scope {needed}; authorize again with it."
-        asked = [each for each in self.scopes if each in granted or each == needed]
+        message = f"This needs the scope {' '.join(needed)}; authorize again with it."
+        asked = [each for each in self.scopes if each in granted or each in needed]
         error = {"error": "insufficient_scope", "error_description": message}
         return self._refused(403, "Forbidden", message, asked, error)
 

@@ -5,7 +5,7 @@ Authorization: Bearer  an access token of a person's MCP client, or of a machine
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
@@ -40,9 +40,9 @@ class Caller:
     record: PrincipalRecord | None = field(default=None, repr=False)
     machine: ClientRecord | None = field(default=None, repr=False)
 
-    def has_scope(self, scope: str | None) -> bool:
-        """Tell whether the caller may use a tool that needs `scope`."""
-        return scope is None or self.scopes is None or scope in self.scopes
+    def has_scopes(self, needed: Collection[str]) -> bool:
+        """Tell whether the caller may use a tool that needs these scopes."""
+        return self.scopes is None or set(self.scopes).issuperset(needed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from rally_mcp.bootstrap.foundations import Foundations
 from rally_mcp.bootstrap.mcp_endpoint import mcp_endpoint
 from rally_mcp.errors import RallyMcpError, RateLimited, UpstreamUnavailable
 from rally_mcp.settings import Function
-from rally_mcp.tools.catalogue import offered
+from rally_mcp.tools.catalogue import offered, server_facts
 from rally_mcp.tools.toolset import Tool
 from rally_mcp.web import openapi
 from rally_mcp.web.bearer_challenge import BearerChallenge
@@ -41,20 +41,23 @@ def create(base: Foundations, further_tools: Sequence[Tool[Any]] = ()) -> ASGIAp
     services = mcp_endpoint(base)
     settings = services.settings
     tools = {
-        **offered(settings.toolsets, read_only=settings.read_only),
+        **offered(settings.toolsets, settings.upstreams, read_only=settings.read_only),
         **{tool.name: tool for tool in further_tools},
     }
-    needed = {tool.scope for tool in tools.values()}
+    needed = {scope for tool in tools.values() for scope in tool.scopes}
     scopes = [scope for scope in services.scopes if scope in needed]
     callers = Callers(
         services,
         BearerChallenge(settings.mcp_url, scopes),
         RequestLimits.of(settings, base.clock),
     )
-    protocol = McpProtocol(services, callers, tools)
-    rest = RestApi(services, callers, tools)
-    description = openapi.document(settings.mcp_url.removesuffix("/mcp"), tools)
-    resource = resource_metadata.document(settings.mcp_url, settings.auth_url, scopes)
+    server = server_facts(settings.server_name, tools)
+    protocol = McpProtocol(services, callers, tools, server)
+    rest = RestApi(services, callers, tools, server)
+    description = openapi.document(server, settings.mcp_url.removesuffix("/mcp"), tools)
+    resource = resource_metadata.document(
+        settings.mcp_url, settings.auth_url, scopes, settings.server_name
+    )
 
     async def answer_health(request: Request) -> Response:
         return health(request, Function.MCP_ENDPOINT)

@@ -25,7 +25,9 @@ def create(base: Foundations) -> ASGIApp:
             raise RequestRefused(404, "Not Found", "There is nothing at this path.")
         browser.get_only(request)
         parameters = browser.parameters(request)
-        state, code, error = (parameters.get(name, "") for name in ("state", "code", "error"))
+        state, code, error, issuer = (
+            parameters.get(name, "") for name in ("state", "code", "error", "iss")
+        )
         if not state or not (code or error) or len(code) > _LONGEST_CODE:
             raise RequestRefused(
                 400,
@@ -34,9 +36,11 @@ def create(base: Foundations) -> ASGIApp:
             )
         browser.check_state(state)
         outcome = (
-            await services.completion.abandon(state, declined=error == "access_denied")
+            await services.completion.abandon(
+                state, declined=error == "access_denied", issuer=issuer
+            )
             if error
-            else await services.completion.finish(state, code)
+            else await services.completion.finish(state, code, issuer)
         )
         return _answer(request, outcome, base.settings.auth_url)
 

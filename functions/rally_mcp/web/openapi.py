@@ -4,23 +4,23 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from rally_mcp import __version__
+from rally_mcp.tools.context import ServerFacts
 from rally_mcp.tools.toolset import Tool
 
 _ERRORS = {
     400: "The request, the Session-ID header or an argument is not acceptable.",
     401: "The person must sign in; the answer carries the address.",
-    403: "Not allowed: by Rally, by this deployment, or for a foreign Origin.",
-    404: "There is no such tool, or Rally shows no such object.",
+    403: "Not allowed: by the upstream, by this deployment, or for a foreign Origin.",
+    404: "There is no such tool, or the upstream shows no such object.",
     405: "The path does not take this method.",
     409: "The request collides with another one, or could mean more than one thing.",
     413: "The body is larger than 1 MiB.",
     421: "The request was meant for another host.",
     429: "Too many requests; Retry-After says when to come back.",
     500: "Something went wrong here.",
-    502: "Rally's answer cannot be used.",
-    503: "Rally is not available.",
-    504: "Rally did not answer in time.",
+    502: "The upstream's answer cannot be used.",
+    503: "The upstream is not available.",
+    504: "The upstream did not answer in time.",
 }
 
 _ERROR = {
@@ -41,14 +41,16 @@ _SIGN_IN = {
 }
 
 
-def document(server_url: str, tools: Mapping[str, Tool[Any]]) -> dict[str, Any]:
+def document(
+    server: ServerFacts, server_url: str, tools: Mapping[str, Tool[Any]]
+) -> dict[str, Any]:
     """Describe the REST interface of the offered tools at `server_url`."""
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "Rally MCP",
-            "version": __version__,
-            "description": "Rally's tools over HTTP, as the signed-in user.",
+            "title": server.name,
+            "version": server.version,
+            "description": "The same tools as over MCP, as the signed-in user.",
         },
         "servers": [{"url": server_url}],
         "security": [{"sessionId": []}],

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from rally_mcp.bootstrap.mcp_endpoint import McpEndpoint
 from rally_mcp.errors import GrantEnded, InvalidInput, RallyMcpError, SignInRequired
 from rally_mcp.tools.catalogue import REST_ALIASES
+from rally_mcp.tools.context import ServerFacts
 from rally_mcp.tools.results import message_of, sign_in_members
 from rally_mcp.tools.toolset import Answer, Tool
 from rally_mcp.web.body import read_body
@@ -31,11 +32,16 @@ class RestApi:
     """The handlers of /tools."""
 
     def __init__(
-        self, services: McpEndpoint, callers: Callers, tools: Mapping[str, Tool[Any]]
+        self,
+        services: McpEndpoint,
+        callers: Callers,
+        tools: Mapping[str, Tool[Any]],
+        server: ServerFacts,
     ) -> None:
         self._services = services
         self._callers = callers
         self._tools = tools
+        self._server = server
         self._own = OwnOrigin.of(services.settings.mcp_url)
 
     async def list_tools(self, request: Request) -> Response:
@@ -57,7 +63,8 @@ class RestApi:
         require_scope(caller, tool, self._callers.challenge)
         try:
             arguments = _arguments(await read_body(request))
-            answer = await tool.run(tool_context(self._services, caller), arguments)
+            context = tool_context(self._services, caller, self._server)
+            answer = await tool.run(context, arguments)
         except SignInRequired as error:
             members = sign_in_members(error.prompt, error.prompt.auth_url)
             return json_answer(members, 401, {"WWW-Authenticate": _CHALLENGE})

@@ -5,8 +5,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from devtools.rally_simulator import RallySimulator, RegisteredClient
-from devtools.rally_simulator.faults import Fault
+from devtools.rally_simulator import Fault, RallySimulator, RegisteredClient
 from tests.fixtures.deployment import AUTH_ORIGIN, CALLBACK_URL, CLIENT_ID
 from tests.fixtures.mcp_call import call_over_mcp, text_of
 from tests.fixtures.rally_wire import (

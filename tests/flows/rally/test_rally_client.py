@@ -8,8 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from devtools.rally_simulator import RallySimulator
-from devtools.rally_simulator.faults import Fault
+from devtools.rally_simulator import Fault, RallySimulator
 from tests.fixtures.deployment import Deployment
 from tests.fixtures.mcp_call import call_over_mcp, text_of
 from tests.fixtures.rally_wire import (

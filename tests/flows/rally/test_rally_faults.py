@@ -3,8 +3,7 @@
 import httpx
 import pytest
 
-from devtools.rally_simulator import RallySimulator
-from devtools.rally_simulator.faults import Fault
+from devtools.rally_simulator import Fault, RallySimulator
 from tests.fixtures.mcp_call import call_over_mcp, text_of
 from tests.fixtures.rally_wire import (
     WSAPI,

@@ -13,8 +13,7 @@ import anyio
 import httpx
 import pytest
 
-from devtools.rally_simulator import RallySimulator, RegisteredClient
-from devtools.rally_simulator.faults import Fault
+from devtools.rally_simulator import Fault, RallySimulator, RegisteredClient
 from tests.fixtures.deployment import CALLBACK_URL, CLIENT_ID, Caller, Deployment
 from tests.fixtures.rally_wire import (
     TOKEN,

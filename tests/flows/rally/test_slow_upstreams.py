@@ -13,12 +13,13 @@ import httpx
 import pytest
 
 from devtools.rally_simulator import RallySimulator, RegisteredClient
+from rally_mcp.bootstrap.configuration import load
 from rally_mcp.errors import UpstreamTimeout
 from rally_mcp.http_client import new_client
-from rally_mcp.identity_providers.rally import rally as declare_rally
+from rally_mcp.identity_providers.rally import RALLY
 from rally_mcp.identity_providers.token_endpoint import TOKEN_REQUEST_TIMEOUT, TokenEndpoint
 from rally_mcp.secret_store import SecretReference, SecretStore
-from rally_mcp.settings import Function, load
+from rally_mcp.settings import Function
 from tests.fixtures.deployment import CALLBACK_URL, CLIENT_ID
 from tests.fixtures.rally_wire import (
     TOKEN,
@@ -100,7 +101,7 @@ async def test_a_token_request_is_given_up_in_time_whatever_is_slow(
             return httpx.Response(401, json={"error": "invalid_client"})
         return httpx.Response(200, stream=Dribble())
 
-    provider = declare_rally(load(Function.OAUTH_CALLBACK, deployment.settings))
+    provider = RALLY.declared(load(Function.OAUTH_CALLBACK, deployment.settings))
     secrets = SlowSecrets(clock=clock, environment=deployment.client_secret)
     started = now()
 

@@ -1,0 +1,1 @@
+"""GitHub's REST API as one caller: issues, pull requests and comments."""
