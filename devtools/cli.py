@@ -1,19 +1,36 @@
-"""The command line: `rally-mcp dev | config | doctor | clients | principals`."""
+"""The command line: `rally-mcp stdio | dev | config | connect | doctor | clients | principals`.
+
+Commands are imported when they are asked for: a client waits for `stdio` to start.
+"""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-
-from devtools import client_config, clients_command, dev_server, doctor, principals_command
 
 DEFAULT_PORT = 8080
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
-    options = _parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if list(arguments) == ["stdio"]:
+        from rally_mcp.local import command
+
+        return command.run()
+    return _run(_parser().parse_args(arguments))
+
+
+def _run(options: argparse.Namespace) -> int:
+    from devtools import (
+        clients_command,
+        config_command,
+        connect_command,
+        dev_server,
+        doctor,
+        principals_command,
+    )
+
     if options.command == "dev":
         return dev_server.run(
             dev_server.Options(
@@ -24,10 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
         )
     if options.command == "config":
-        print(client_config.for_client(options.client, options.url))
-        note = client_config.note_for(options.client)
-        print(note, file=sys.stderr)
-        return 0
+        return config_command.run(options)
+    if options.command == "connect":
+        return connect_command.run(options)
     if options.command == "clients":
         return clients_command.run(options)
     if options.command == "principals":
@@ -36,8 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from devtools import clients_command, config_command, connect_command, principals_command
+
     parser = argparse.ArgumentParser(prog="rally-mcp", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("stdio", help="serve the tools to a client that starts this process")
 
     dev = commands.add_parser(
         "dev", help="run the three functions and a simulated Rally on this machine"
@@ -49,18 +68,8 @@ def _parser() -> argparse.ArgumentParser:
         "--json", action="store_true", dest="as_json", help="print the addresses as one JSON line"
     )
 
-    config = commands.add_parser(
-        "config", help="print a client's configuration with a fresh Session-ID"
-    )
-    config.add_argument("client", choices=client_config.CLIENTS)
-    config.add_argument(
-        "url",
-        nargs="?",
-        type=_mcp_url,
-        default=os.environ.get("MCP_URL") or f"http://127.0.0.1:{DEFAULT_PORT}/mcp",
-        help="the MCP endpoint; ends in /mcp",
-    )
-
+    config_command.add_parser(commands)
+    connect_command.add_parser(commands)
     check = commands.add_parser("doctor", help="check a deployment, or this machine's settings")
     check.add_argument("url", nargs="?", type=_mcp_url, help="the MCP endpoint; ends in /mcp")
     clients_command.add_parser(commands)
@@ -69,7 +78,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _port(text: str) -> int:
-    highest = 65535 - dev_server.SIMULATOR_OFFSET
+    from devtools import simulated_upstreams
+
+    highest = 65535 - simulated_upstreams.HIGHEST_OFFSET
     if not text.isdigit() or not 1 <= int(text) <= highest:
         raise argparse.ArgumentTypeError(f"must be a number from 1 to {highest}")
     return int(text)
