@@ -2,9 +2,9 @@
 of who did what.
 """
 
+import getpass
 import json
 import os
-import pwd
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -62,7 +62,11 @@ def announce(event: AuditEvent, action: str, **fields: object) -> None:
 def _account() -> str:
     """Return whose process this is; LOGNAME would say what the person likes."""
     try:
+        import pwd
+
         return pwd.getpwuid(os.getuid()).pw_name
+    except ImportError:  # Windows has neither
+        return getpass.getuser()
     except KeyError:
         return str(os.getuid())
 

@@ -26,7 +26,10 @@ _AGENT_SESSION_ID = (
     "work to the agent then works in Rally as the one person who signs in: use an account made "
     "for that."
 )
-_LOCAL_SIGN_IN = "The browser opens for the sign-in when a tool first needs it."
+_LOCAL_SIGN_IN = (
+    'Put RALLY_CLIENT_ID and RALLY_CLIENT_SECRET under "env" of the entry (docs/stdio.md). The '
+    "browser opens for the sign-in when a tool first needs it."
+)
 _FETCHED = (
     "uvx fetches {source}, and runs it with the secrets that it is given: be sure that it is this "
     "product, at a tag or commit."

@@ -86,7 +86,7 @@ class ClientFile:
             descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
             with os.fdopen(descriptor, "wb") as file:
                 if self.content is not None:
-                    os.fchmod(descriptor, stat.S_IMODE(self.path.stat().st_mode))
+                    _take_rights(descriptor, self.path.stat())
                 file.write(content)
                 file.flush()
                 os.fsync(descriptor)
@@ -129,3 +129,11 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _refusal(path: Path, error: Exception) -> InvalidInput:
     reason = (isinstance(error, OSError) and error.strerror) or "not a usable path"
     return InvalidInput(f"{path}: {reason}.")
+
+
+def _take_rights(descriptor: int, before: os.stat_result) -> None:
+    """Let the new file be whose the old one was, and for the same eyes; Windows keeps its own."""
+    if os.name == "posix":
+        os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
+        with suppress(PermissionError):
+            os.fchown(descriptor, before.st_uid, before.st_gid)

@@ -129,6 +129,8 @@ def _check(options: argparse.Namespace) -> None:
 def _entry(options: argparse.Namespace) -> Entry:
     if options.stdio:
         program = str(Path(sys.argv[0]).absolute())
+        if "archive-v" in program and not options.source:
+            raise InvalidInput("This program is in uv's cache, which is not kept: say --from.")
         return client_config.local_entry(options.client, program, options.source)
     if options.client != CLOUD_AGENT:
         session_id = str(uuid.uuid4()) if options.session_id else None

@@ -112,6 +112,9 @@ def run(options: Options) -> int:
     if options.storage == "firestore" and not _can_reach_firestore():
         print(_NO_FIRESTORE, file=sys.stderr)
         return 1
+    if not _FUNCTIONS.is_dir():
+        print("rally-mcp dev: this needs a checkout of the project.", file=sys.stderr)
+        return 1
     addresses = Addresses.from_port(options.port, simulated_upstreams.chosen(os.environ))
     if busy := _busy_port(addresses):
         print(f"rally-mcp dev: port {busy} is in use; choose others with --port.", file=sys.stderr)

@@ -56,8 +56,9 @@ class Bridge:
         """
         if isinstance(message, JSONRPCNotification) and message.method == "notifications/cancelled":
             # A stateless endpoint hears of it by the end of the HTTP request.
-            if scope := self._in_flight.get((message.params or {}).get("requestId", "")):
-                scope.cancel()
+            request_id = (message.params or {}).get("requestId")
+            if isinstance(request_id, str | int) and request_id in self._in_flight:
+                self._in_flight[request_id].cancel()
             return None
         answer = None
         with CancelScope() as scope:

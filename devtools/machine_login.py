@@ -102,15 +102,20 @@ class MachineLogin(httpx2.Auth):
         if resource.resource != AnyHttpUrl(self.resource):
             raise RallyMcpError(f"{response.url} is about {resource.resource}; connect to that.")
         issuer = str(resource.authorization_servers[0])
+        self._check_private(issuer)
         response = yield _get(f"{issuer}/.well-known/oauth-authorization-server")
         server = _read(OAuthMetadata, response)
         if str(server.issuer) != issuer:
             raise RallyMcpError(f"{response.url} is about {server.issuer}, not {issuer}.")
         endpoint = str(server.token_endpoint)
-        is_local = is_loopback(self.resource) and is_loopback(endpoint)
-        if not endpoint.startswith("https://") and not is_local:
-            raise RallyMcpError(f"{endpoint} is not https; no secret is sent there.")
+        self._check_private(endpoint)
         return resource, server
+
+    def _check_private(self, url: str) -> None:
+        """Raise RallyMcpError where others could read or change what is sent (RFC 8414 §2)."""
+        is_local = is_loopback(self.resource) and is_loopback(url)
+        if not url.startswith("https://") and not is_local:
+            raise RallyMcpError(f"{url} is not https; no secret is sent there.")
 
     def _token_request(self, endpoint: str, scope: str) -> httpx2.Request:
         """Make the request of RFC 6749 §4.4.2, authenticated as §2.3.1 has it."""

@@ -69,5 +69,5 @@ HIGHEST_OFFSET = max(each.offset for each in SIMULATED.values())
 
 def chosen(environment: Mapping[str, str]) -> Sequence[SimulatedUpstream]:
     """Return Rally, which is always there, and what UPSTREAMS names beside it."""
-    names = [name.strip() for name in environment.get("UPSTREAMS", "").split(",")]
+    names = dict.fromkeys(name.strip() for name in environment.get("UPSTREAMS", "").split(","))
     return [RALLY, *(SIMULATED[name] for name in names if name in SIMULATED and name != "rally")]

@@ -17,7 +17,7 @@ RallyMcpError
 │  └─ UpstreamTimeout      504  it did not answer in time
 └─ ConfigurationError    500  refuses to start; names the variable and the remedy
 
-Errors become HTTP answers in `web.responses` and tool results in `tools.toolset`, nowhere else.
+Errors become HTTP answers in `web.responses` and tool results in `tools.results`, nowhere else.
 """
 
 from collections.abc import Mapping

@@ -199,11 +199,22 @@ async def test_a_client_that_was_disabled_is_told_so_without_its_secret(
     [
         (RESOURCE_METADATA, lambda metadata: {**metadata, "resource": "https://a.example/mcp"}),
         (RESOURCE_METADATA, lambda metadata: {"resource": metadata["resource"]}),
+        (
+            RESOURCE_METADATA,
+            lambda metadata: {**metadata, "authorization_servers": ["http://a.example"]},
+        ),
         (SERVER_METADATA, lambda metadata: {**metadata, "issuer": "https://a.example"}),
         (SERVER_METADATA, lambda metadata: {**metadata, "token_endpoint": "http://a.example/t"}),
         (SERVER_METADATA, lambda _: []),
     ],
-    ids=["another resource", "no server", "another issuer", "no https", "no metadata"],
+    ids=[
+        "another resource",
+        "no server",
+        "an issuer without https",
+        "another issuer",
+        "no https",
+        "no metadata",
+    ],
 )
 async def test_a_secret_goes_to_nobody_whom_the_metadata_does_not_vouch_for(
     wire: Wire, machine: ConfidentialClient, address: str, change: Callable[..., Any]

@@ -134,3 +134,40 @@ async def test_another_users_process_is_told_from_a_process_of_the_user(listener
 
         with pytest.raises(Conflict):
             await listener_of(secret, tasks).open()
+
+
+@pytest.fixture
+def named_origin() -> str:
+    return f"http://localhost:{free_port()}"
+
+
+async def test_whoever_has_one_of_the_two_addresses_of_localhost_has_no_sign_in(
+    named_origin, http, tmp_path: Path
+):
+    settings = load(SETTINGS | {"CALLBACK_URL": f"{named_origin}/callback"}, tmp_path)
+    secret = PrincipalSecret("a" * 43)
+    address = ("::1", int(named_origin.rpartition(":")[2]))
+    with socket.create_server(address, family=socket.AF_INET6):
+        async with anyio.create_task_group() as tasks:
+            listener = LoopbackListener(
+                foundations(settings), Siblings(secret, settings, lambda: http), tasks, BRIEFLY
+            )
+
+            with pytest.raises(Conflict):
+                await listener.open()
+
+
+async def test_a_stranger_in_a_siblings_place_is_noticed(origin, http, listener_of, tmp_path):
+    secret = PrincipalSecret("a" * 43)
+    long = timedelta(seconds=SECONDS)
+    async with anyio.create_task_group() as tasks:
+        async with anyio.create_task_group() as its_tasks:
+            await listener_of(secret, its_tasks, long).open()
+            assert await health(http, origin) == 200
+            second = listener_of(secret, tasks, long)
+            await second.open()
+            its_tasks.cancel_scope.cancel()
+        port = int(origin.rpartition(":")[2])
+        with socket.create_server(("127.0.0.1", port)), pytest.raises(Conflict):
+            await second.open()
+        tasks.cancel_scope.cancel()

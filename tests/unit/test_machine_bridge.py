@@ -176,3 +176,14 @@ async def test_requests_do_not_wait_for_each_other(bridge: Bridge, endpoint: End
             tasks.start_soon(bridge.answer, message(MODERN, "server/discover"))
 
     assert len(endpoint.requests) == 2
+
+
+@pytest.mark.parametrize("request_id", [[1], {}, None, 7, "unknown"])
+async def test_a_cancellation_of_nothing_is_passed_over(bridge: Bridge, request_id) -> None:
+    cancelled = message(LEGACY, "notifications/cancelled", requestId=request_id)
+    notification = jsonrpc_message_adapter.validate_python(
+        {key: value for key, value in cancelled.model_dump(by_alias=True).items() if key != "id"}
+    )
+
+    assert await bridge.answer(notification) is None
+    assert await bridge.answer(message(LEGACY, "ping")) is not None

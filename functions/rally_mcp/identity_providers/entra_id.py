@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field
 from rally_mcp.errors import PermissionDenied, UpstreamRejected
 from rally_mcp.identity_providers.declaration import (
     Evidence,
+    FindUser,
     IdentityProvider,
     TokenWire,
     Upstream,
@@ -78,7 +79,30 @@ class EntraSettings(UpstreamSettings):
 
 def entra_id(settings: Settings, own: EntraSettings) -> IdentityProvider:
     """Declare the tenant `ENTRA_TENANT_ID` with the app registered there."""
-    base = f"{own.url}/{own.tenant_id}"
+    base = _base(own)
+    return IdentityProvider(
+        name="entra_id",
+        title=_TITLE,
+        authorization_endpoint=f"{base}/oauth2/v2.0/authorize",
+        token_endpoint=f"{base}/oauth2/v2.0/token",
+        client_id=own.client_id,
+        client_secret=own.client_secret,
+        redirect_uri=settings.callback_url,
+        scope=own.scope,
+        find_user=_find_user(own),
+        token_wire=TokenWire(
+            unused_members=frozenset({"client_info", "ext_expires_in", "foci", "not_before"})
+        ),
+        sends_nonce=True,
+    )
+
+
+def _base(own: EntraSettings) -> str:
+    return f"{own.url}/{own.tenant_id}"
+
+
+def _find_user(own: EntraSettings) -> FindUser:
+    """Return what reads the user from the id_token, once that is validated."""
 
     @cache
     def key_sets() -> "KeySets":
@@ -92,7 +116,7 @@ def entra_id(settings: Settings, own: EntraSettings) -> IdentityProvider:
 
         published = key_sets()
         issuer, jwks_uri = await published.issuer_and_keys(
-            http, f"{base}/v2.0/.well-known/openid-configuration", evidence.clock()
+            http, f"{_base(own)}/v2.0/.well-known/openid-configuration", evidence.clock()
         )
         rules = id_token.IdTokenRules(
             issuer=issuer,
@@ -105,21 +129,7 @@ def entra_id(settings: Settings, own: EntraSettings) -> IdentityProvider:
         )
         return _user(claims)
 
-    return IdentityProvider(
-        name="entra_id",
-        title=_TITLE,
-        authorization_endpoint=f"{base}/oauth2/v2.0/authorize",
-        token_endpoint=f"{base}/oauth2/v2.0/token",
-        client_id=own.client_id,
-        client_secret=own.client_secret,
-        redirect_uri=settings.callback_url,
-        scope=own.scope,
-        find_user=find_user,
-        token_wire=TokenWire(
-            unused_members=frozenset({"client_info", "ext_expires_in", "foci", "not_before"})
-        ),
-        sends_nonce=True,
-    )
+    return find_user
 
 
 def _user(claims: Mapping[str, object]) -> UpstreamUser:

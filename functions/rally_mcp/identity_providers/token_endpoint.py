@@ -128,7 +128,7 @@ class TokenEndpoint:
     async def _authenticated(self, upstream: Upstream, form: dict[str, str]) -> TokenResponse:
         reference = upstream.client_secret
         if reference is None:
-            raise ConfigurationError(f"{upstream.name.upper()}_CLIENT_SECRET is missing.")
+            raise ConfigurationError(f"The client secret of {upstream.title} is missing.")
         secret = await self.secrets.get(reference)
         answer = await self._ask(upstream, form, secret)
         if answer.error == "invalid_client":

@@ -31,11 +31,16 @@ def load(environment: Mapping[str, str], folder: Path) -> Settings:
         "AUTH_URL": origin,
         "MCP_URL": f"{origin}/mcp",
         "STORAGE": "sqlite",
-        "SQLITE_PATH": environment.get("SQLITE_PATH") or str(folder / _DATABASE),
+        "SQLITE_PATH": str(_database(environment.get("SQLITE_PATH"), folder)),
         "SIGN_IN_CONFIRMATION": "none",
     }
     _checked(Function.OAUTH_CALLBACK, local)
     return _checked(Function.MCP_ENDPOINT, local)
+
+
+def _database(given: str | None, folder: Path) -> Path:
+    """Return one and the same path in every process, whatever folder it was started in."""
+    return Path(given).expanduser().absolute() if given else folder / _DATABASE
 
 
 def _checked(function: Function, environment: Mapping[str, str]) -> Settings:

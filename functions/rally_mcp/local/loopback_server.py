@@ -19,8 +19,10 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(app: ASGIApp, listener: socket.socket, over: Callable[[], Awaitable[None]]) -> None:
-    """Serve until `over` returns, or the caller is cancelled. The socket is closed."""
+async def serve(
+    app: ASGIApp, listeners: list[socket.socket], over: Callable[[], Awaitable[None]]
+) -> None:
+    """Serve until `over` returns, or the caller is cancelled. The sockets are closed."""
     config = uvicorn.Config(
         app,
         lifespan="off",
@@ -36,7 +38,7 @@ async def serve(app: ASGIApp, listener: socket.socket, over: Callable[[], Awaita
 
     async def until_told_to_end() -> None:
         with anyio.CancelScope(shield=True):  # so that it closes what is open
-            await server.serve(sockets=[listener])
+            await server.serve(sockets=listeners)
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(until_told_to_end)

@@ -118,7 +118,7 @@ class ServiceCredential:
     async def _principal(self) -> Principal:
         account = self._account
         if account.client_secret is None:
-            raise ConfigurationError(f"{account.name.upper()}_CLIENT_SECRET is missing.")
+            raise ConfigurationError(f"The client secret of {account.title} is missing.")
         client_secret = await self._secrets.get(account.client_secret)
         if self._stretched is None or self._stretched[0] != client_secret:
             salt = f"{account.name} {account.client_id}".encode()

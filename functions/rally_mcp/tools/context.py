@@ -1,6 +1,7 @@
 """What a tool can reach: upstreams as the caller, and the caller's own sign-ins.
 
-Protocols, because credentials are none of the tools' business; `web.tool_calls` has the classes.
+Protocols, because credentials are none of the tools' business; `web.caller_upstreams` and
+`web.caller_sign_in` have the classes.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,6 +1,6 @@
 """mcp_endpoint: MCP and REST over the same tools, for callers with a credential."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -44,13 +44,9 @@ def create(base: Foundations, further_tools: Sequence[Tool[Any]] = ()) -> ASGIAp
         **offered(settings.toolsets, settings.upstreams, read_only=settings.read_only),
         **{tool.name: tool for tool in further_tools},
     }
-    needed = {scope for tool in tools.values() for scope in tool.scopes}
-    scopes = [scope for scope in services.scopes if scope in needed]
-    callers = Callers(
-        services,
-        BearerChallenge(settings.mcp_url, scopes),
-        RequestLimits.of(settings, base.clock),
-    )
+    scopes = _needed(services.scopes, tools.values())
+    challenge = BearerChallenge(settings.mcp_url, scopes)
+    callers = Callers(services, challenge, RequestLimits.of(settings, base.clock))
     server = server_facts(settings.server_name, tools)
     protocol = McpProtocol(services, callers, tools, server)
     rest = RestApi(services, callers, tools, server)
@@ -75,6 +71,12 @@ def create(base: Foundations, further_tools: Sequence[Tool[Any]] = ()) -> ASGIAp
         }
     )
     return boundary(routes, _error_answer)
+
+
+def _needed(scopes: Sequence[str], tools: Iterable[Tool[Any]]) -> list[str]:
+    """Return those scopes that some tool needs, in their order."""
+    needed = {scope for tool in tools for scope in tool.scopes}
+    return [scope for scope in scopes if scope in needed]
 
 
 def _serving(document: Mapping[str, Any]) -> Endpoint:

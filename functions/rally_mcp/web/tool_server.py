@@ -121,17 +121,17 @@ class ToolServer:
                 await tool_calls.sign_in.confirm(elicited.code)
             except UserError as wrong:
                 refusal = wrong.message
-        for _ in self.services.providers:  # a tool may need more than one sign-in
-            try:
-                return tool_result(await tool.run(tool_calls, arguments))
-            except SignInRequired as required:
-                if self.finish_sign_in is None:
-                    asked = elicited.asks(required.prompt, refusal)
-                    if asked:
-                        return asked
-                    raise
-                if not await self.finish_sign_in(required.prompt):
-                    raise
+        try:
+            return tool_result(await tool.run(tool_calls, arguments))
+        except SignInRequired as required:
+            if self.finish_sign_in is None:
+                asked = elicited.asks(required.prompt, refusal)
+                if asked:
+                    return asked
+                raise
+            # Once in a call: clients do not wait for two sign-ins.
+            if not await self.finish_sign_in(required.prompt):
+                raise
         return tool_result(await tool.run(tool_calls, arguments))
 
 
