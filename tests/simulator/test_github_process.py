@@ -23,7 +23,7 @@ def program():
 
 
 async def test_it_serves_github_where_it_says(program):
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         line = await anyio.to_thread.run_sync(program.stderr.readline, abandon_on_cancel=True)
 
     async with httpx.AsyncClient(base_url=line.split()[-1]) as client:

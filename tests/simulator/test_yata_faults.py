@@ -198,7 +198,7 @@ def program():
 @pytest.fixture
 async def origin(program):
     """Wait for the line that names the URL."""
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         line = await anyio.to_thread.run_sync(program.stderr.readline, abandon_on_cancel=True)
     return line.split()[-1]
 
