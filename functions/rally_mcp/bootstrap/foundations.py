@@ -11,7 +11,7 @@ from rally_mcp import logs
 from rally_mcp.bootstrap.configuration import load
 from rally_mcp.errors import ConfigurationError
 from rally_mcp.identity_providers.declaration import IdentityProvider, ServiceAccount
-from rally_mcp.identity_providers.registry import UPSTREAMS
+from rally_mcp.identity_providers.registry import UPSTREAMS, permissions_of
 from rally_mcp.secret_store import SecretStore
 from rally_mcp.settings import Function, Settings
 from rally_mcp.sign_in.principals import Principals
@@ -51,11 +51,7 @@ class Foundations:
     @property
     def permissions(self) -> Mapping[str, str]:
         """What each scope allows, for people to read."""
-        return {
-            scope: meaning
-            for name in self.upstreams
-            for scope, meaning in UPSTREAMS[name].permissions.items()
-        }
+        return permissions_of(self.upstreams)
 
     @property
     def sign_in_provider(self) -> IdentityProvider | None:

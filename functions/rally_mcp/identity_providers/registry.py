@@ -1,6 +1,6 @@
 """Every upstream there is; `UPSTREAMS` in the environment chooses among them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rally_mcp.identity_providers.declaration import Upstream
@@ -13,9 +13,13 @@ UPSTREAMS: Mapping[str, Upstream[Any]] = {
     upstream.name: upstream for upstream in (RALLY, GITHUB, ENTRA_ID, YATA)
 }
 
-PERMISSIONS: Mapping[str, str] = {
-    scope: meaning
-    for upstream in UPSTREAMS.values()
-    for scope, meaning in upstream.permissions.items()
-}
+
+def permissions_of(names: Iterable[str]) -> Mapping[str, str]:
+    """Return the scopes of these upstreams, and what each allows, for people to read."""
+    return {
+        scope: meaning for name in names for scope, meaning in UPSTREAMS[name].permissions.items()
+    }
+
+
+PERMISSIONS = permissions_of(UPSTREAMS)
 """Every scope there is, and what it allows, for people to read."""
