@@ -2,10 +2,13 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any, Self
 
 import httpx
 
@@ -14,10 +17,6 @@ from tests.clients.dev_server import DevServer
 from tests.e2e.chat import ANSWER_SECONDS
 
 _PAGE = b"<!doctype html><title>Client</title><h1>Back at the client</h1>"
-_ANSWER = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
-    % len(_PAGE)
-)
 
 
 @dataclass
@@ -85,35 +84,57 @@ class LoopbackClient:
 async def listening(server: DevServer) -> AsyncIterator[LoopbackClient]:
     """Listen on a free port for as long as the block lasts, as a registered client."""
     told: asyncio.Queue[dict[str, str]] = asyncio.Queue()
-    connections: list[asyncio.StreamWriter] = []
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connections.append(writer)
-        with suppress(asyncio.IncompleteReadError, ConnectionError):  # opened and not used
-            request_line = (await reader.readuntil(b"\r\n\r\n")).partition(b"\r\n")[0].decode()
-            url = httpx.URL(request_line.split(" ")[1])
-            if url.path == "/callback":
-                told.put_nowait(dict(url.params))
-            writer.write(_ANSWER + _PAGE)
-            await writer.drain()
-        writer.close()
-
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as listener:
-        port = listener.sockets[0].getsockname()[1]
-        client = LoopbackClient(server, f"http://127.0.0.1:{port}/callback", told)
+    loop = asyncio.get_running_loop()
+    with _Listener(lambda answer: loop.call_soon_threadsafe(told.put_nowait, answer)) as listener:
+        client = LoopbackClient(server, f"http://127.0.0.1:{listener.server_port}/callback", told)
         await client.register()
-        try:
-            yield client
-        finally:
-            listener.close()
-            await _close(connections)
+        yield client
 
 
-async def _close(connections: list[asyncio.StreamWriter]) -> None:
-    # A browser connects ahead of need: what was just accepted gets to its handler first.
-    for _ in range(5):
-        await asyncio.sleep(0)
-    for connection in connections:
-        connection.close()
-        with suppress(ConnectionError):
-            await connection.wait_closed()
+class _Listener(ThreadingHTTPServer):
+    """Tells what the browser brings to /callback.
+
+    It has a thread of its own: asyncio's server loses a connection that it accepted in the moment
+    of its closing, and a browser connects ahead of need.
+    """
+
+    def __init__(self, tell: Callable[[dict[str, str]], object]) -> None:
+        self.tell = tell
+        self._connections: list[socket.socket] = []
+        super().__init__(("127.0.0.1", 0), _Callback)
+        self._thread = Thread(target=self.serve_forever, args=(0.05,))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self._thread.join()
+        for connection in self._connections:
+            with suppress(OSError):  # most are closed by now
+                connection.shutdown(socket.SHUT_RDWR)
+        self.server_close()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        self._connections.append(connection)
+        return connection, address
+
+
+class _Callback(BaseHTTPRequestHandler):
+    server: _Listener
+
+    def do_GET(self) -> None:
+        url = httpx.URL(self.path)
+        if url.path == "/callback":
+            self.server.tell(dict(url.params))
+        with suppress(ConnectionError):  # an impatient browser
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", str(len(_PAGE)))
+            self.end_headers()
+            self.wfile.write(_PAGE)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
