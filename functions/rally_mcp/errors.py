@@ -159,6 +159,13 @@ class UpstreamUnavailable(UpstreamError):
         self.retry_after = retry_after
 
 
+class StoreUnavailable(UpstreamUnavailable):
+    """The database does not answer, or writers collide for too long.
+
+    A kind of its own, because logs and alerts tell Rally's outages from the database's by it.
+    """
+
+
 class UpstreamTimeout(UpstreamError):
     """The upstream did not answer in time. A write may or may not have happened."""
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 
-from rally_mcp.errors import ConfigurationError, UpstreamUnavailable
+from rally_mcp.errors import ConfigurationError, StoreUnavailable
 from rally_mcp.storage.limits import check_address, check_stored
 from rally_mcp.storage.port import Change, Stored
 
@@ -49,7 +49,7 @@ and a few tries within the patience."""
 class FirestoreStore:
     """Documents in one Firestore database, or in the emulator at FIRESTORE_EMULATOR_HOST.
 
-    `patience` bounds repeated reads and colliding writes. Every verb raises UpstreamUnavailable
+    `patience` bounds repeated reads and colliding writes. Every verb raises StoreUnavailable
     when Firestore fails or is too slow, ConfigurationError when the database or the permission
     is missing, and ValueError for a name or document that `limits` refuses.
     """
@@ -168,7 +168,7 @@ class FirestoreStore:
                     return await attempt()
             except _OvertakenError as exc:
                 if anyio.current_time() > deadline:
-                    raise UpstreamUnavailable("Too many writers at once, try again") from exc
+                    raise StoreUnavailable("Too many writers at once, try again") from exc
             await anyio.sleep(random.uniform(0, pause))  # noqa: S311 spreads writers, no secret
             pause = min(2 * pause, longest_pause)
 
@@ -250,7 +250,7 @@ def _google_errors() -> Iterator[None]:
         google.ServiceUnavailable,
         TransportError,
     ) as exc:
-        raise UpstreamUnavailable("The database does not answer, try again shortly") from exc
+        raise StoreUnavailable("The database does not answer, try again shortly") from exc
     except (
         google.FailedPrecondition,
         google.Forbidden,

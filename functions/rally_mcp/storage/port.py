@@ -60,7 +60,7 @@ class Store(Protocol):
 
         Returns None, and writes nothing, where there is no live document or `change` declines.
         It never brings a deleted document back and loses no concurrent update.
-        Raises UpstreamUnavailable when writers collide for too long.
+        Raises StoreUnavailable when writers collide for too long.
         """
         ...
 

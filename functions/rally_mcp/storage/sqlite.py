@@ -17,7 +17,7 @@ from typing import Any
 import anyio
 from anyio.to_thread import run_sync
 
-from rally_mcp.errors import ConfigurationError, UpstreamUnavailable
+from rally_mcp.errors import ConfigurationError, StoreUnavailable
 from rally_mcp.storage.limits import check_address, check_stored
 from rally_mcp.storage.port import Change, Stored
 
@@ -81,7 +81,7 @@ Row = tuple[str, ...]
 class SqliteStore:
     """Documents in the SQLite file at `path`, which is made, with its folder, on first use.
 
-    `patience` bounds the wait for other processes. Every verb raises UpstreamUnavailable when
+    `patience` bounds the wait for other processes. Every verb raises StoreUnavailable when
     that is exceeded, ConfigurationError when the file cannot be used, and ValueError for a name
     or document that `limits` refuses.
     """
@@ -127,7 +127,7 @@ class SqliteStore:
             if await self._write(SWAP, address | _columns(changed) | old):
                 return changed
             if anyio.current_time() > deadline:
-                raise UpstreamUnavailable("Too many writers at once, try again")
+                raise StoreUnavailable("Too many writers at once, try again")
         return None
 
     async def scan(self, collection: str) -> AsyncIterator[tuple[str, Stored]]:
@@ -235,7 +235,7 @@ class _Connection:
             yield
         except sqlite3.OperationalError as exc:
             if _is_busy(exc):
-                raise UpstreamUnavailable("The database is busy, try again shortly") from exc
+                raise StoreUnavailable("The database is busy, try again shortly") from exc
             raise self._unusable() from exc
         except (OSError, sqlite3.DatabaseError) as exc:
             raise self._unusable() from exc
