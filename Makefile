@@ -4,13 +4,17 @@
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test check fix docs lock requirements clients benchmarks
+.PHONY: help setup dev test check fix docs lock requirements packages clients infra benchmarks \
+	archive plan apply deploy sbom audit
 
 UV_VERSION := 0.13.0
 UV := .tools/uv-$(UV_VERSION)/uv
 SETUP := .venv/.set-up
 CLIENTS := tests/clients/node_modules/.package-lock.json
 REQUIREMENTS := functions/requirements.txt
+
+# What infra/deploy.sh is told.
+export PROJECT PROJECT_NUMBER REGION ENVIRONMENT
 
 # Nobody else's environment is read or changed.
 export UV_PROJECT_ENVIRONMENT := .venv
@@ -57,12 +61,36 @@ lock: | $(UV)  ## Bring uv.lock and functions/requirements.txt in line with pypr
 requirements: | $(UV)  ## Write functions/requirements.txt, what the cloud installs, from uv.lock
 	@$(EXPORT) > $(REQUIREMENTS).new && mv $(REQUIREMENTS).new $(REQUIREMENTS)
 
+packages:  ## Install, as root on Debian, what the tests run besides Python
+	@.ci/packages
+
 clients:  ## Install the JavaScript MCP clients that some tests drive (needs npm)
 	@if command -v npm >/dev/null; then $(MAKE) --silent --no-print-directory $(CLIENTS); \
 	else echo 'npm is not on the PATH: the tests that drive JavaScript clients will be skipped'; fi
 
+infra: | $(UV)  ## Check infra/ (Terraform 1.11, or what can be checked without)
+	@UV=$(abspath $(UV)) infra/check.sh
+
+archive: $(SETUP)  ## Build build/functions.zip, what Google builds the functions from
+	@.venv/bin/python -m devtools.source_archive
+
+plan: archive  ## Show what Terraform would change (PROJECT=… REGION=… ENVIRONMENT=…)
+	@infra/deploy.sh plan
+
+apply:  ## Apply the plan that was made
+	@infra/deploy.sh apply
+
+deploy: archive  ## Plan, ask, apply, and check the deployment (PROJECT=… REGION=… ENVIRONMENT=…)
+	@infra/deploy.sh deploy
+
+sbom: $(SETUP)  ## Write build/sbom.cdx.json: what is deployed, as CycloneDX
+	@.venv/bin/python -m devtools.supply_chain sbom --uv $(UV) build/sbom.cdx.json
+
+audit: $(SETUP)  ## Fail where what is deployed is known to be vulnerable (AUDIT_REQUIRED=true: or unchecked)
+	@.venv/bin/python -m devtools.supply_chain audit --uv $(UV) $(if $(AUDIT_REQUIRED),--required) $(ARGS)
+
 benchmarks: $(SETUP)  ## Run the benchmarks one after another
-	@for what in start tool_call 'tool_call --rally light' storage_operations compare_fastmcp; do \
+	@for what in start tool_call 'tool_call --rally light' storage_operations compare_fastmcp cost; do \
 	echo "== $$what"; PYTHONPATH=functions:. .venv/bin/python -m benchmarks.$$what || exit; done
 
 EXPORT = { echo '\# Made from uv.lock by "make requirements"; not to be edited.'; \

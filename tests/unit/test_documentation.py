@@ -22,7 +22,14 @@ from tests.conformance.requirements import REQUIREMENTS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")])
+PAGES = sorted(
+    [
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        ROOT / ".github/SECURITY.md",
+        *DOCS.rglob("*.md"),
+    ]
+)
 SOURCES = sorted((ROOT / "functions").rglob("*.py"))
 RECORDS = (records, grant_records, client_records, replay_marks, login_attempts)
 

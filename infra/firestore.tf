@@ -1,0 +1,36 @@
+locals {
+  database    = coalesce(var.database, "${var.name_prefix}rally-mcp")
+  collections = ["oauth_states", "principals", "oauth_clients", "replay_marks", "attempts"]
+}
+
+resource "google_firestore_database" "this" {
+  name                    = local.database
+  location_id             = coalesce(var.firestore_location, var.region)
+  type                    = "FIRESTORE_NATIVE"
+  delete_protection_state = "DELETE_PROTECTION_ENABLED"
+  deletion_policy         = "ABANDON"
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_firestore_backup_schedule" "daily" {
+  count = var.backup_days == 0 ? 0 : 1
+
+  database  = google_firestore_database.this.name
+  retention = "${var.backup_days * 86400}s"
+
+  daily_recurrence {}
+}
+
+# Only tidies up: the functions themselves use no expired record, and Firestore deletes a day late.
+resource "google_firestore_field" "expire_at" {
+  for_each = toset(local.collections)
+
+  database   = google_firestore_database.this.name
+  collection = each.key
+  field      = "expire_at"
+
+  ttl_config {}
+  # No index: nobody asks for records by their time, and times that only grow make one slow.
+  index_config {}
+}
