@@ -27,9 +27,9 @@ def _run(options: argparse.Namespace) -> int:
         config_command,
         connect_command,
         dev_server,
-        doctor,
         principals_command,
     )
+    from devtools.doctor import command as doctor_command
 
     if options.command == "dev":
         return dev_server.run(
@@ -48,11 +48,12 @@ def _run(options: argparse.Namespace) -> int:
         return clients_command.run(options)
     if options.command == "principals":
         return principals_command.run(options)
-    return doctor.run(options.url)
+    return doctor_command.run(options)
 
 
 def _parser() -> argparse.ArgumentParser:
     from devtools import clients_command, config_command, connect_command, principals_command
+    from devtools.doctor import command as doctor_command
 
     parser = argparse.ArgumentParser(prog="rally-mcp", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -70,8 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 
     config_command.add_parser(commands)
     connect_command.add_parser(commands)
-    check = commands.add_parser("doctor", help="check a deployment, or this machine's settings")
-    check.add_argument("url", nargs="?", type=_mcp_url, help="the MCP endpoint; ends in /mcp")
+    doctor_command.add_parser(commands)
     clients_command.add_parser(commands)
     principals_command.add_parser(commands)
     return parser
@@ -84,12 +84,6 @@ def _port(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= highest:
         raise argparse.ArgumentTypeError(f"must be a number from 1 to {highest}")
     return int(text)
-
-
-def _mcp_url(text: str) -> str:
-    if not text.startswith(("https://", "http://")) or not text.endswith("/mcp"):
-        raise argparse.ArgumentTypeError("must be the whole address, as in https://host/mcp")
-    return text
 
 
 if __name__ == "__main__":

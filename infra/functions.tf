@@ -43,8 +43,10 @@ resource "google_cloudfunctions2_function" "this" {
     }
   }
 
-  # Its first request may come at once, and it may not start before it may read.
+  # Its first request may come at once. New TTL policies take minutes, after which the grants beside
+  # them are known everywhere: so the first apply does not fail for want of one.
   depends_on = [
+    google_firestore_field.expire_at,
     google_artifact_registry_repository_iam_member.build_images,
     google_project_iam_member.build_logs,
     google_project_iam_member.build_source,

@@ -8,8 +8,13 @@ output "auth_url" {
   value       = local.auth_url
 }
 
+output "callback_url" {
+  description = "Where upstreams send the browser back to."
+  value       = local.callback_url
+}
+
 output "redirect_uri" {
-  description = "What to register at Rally and at every other upstream, to the letter."
+  description = "What to register at Rally and at every other upstream, to the letter: callback_url."
   value       = local.callback_url
 }
 
@@ -38,4 +43,9 @@ output "mcp_json" {
 output "load_balancer_address" {
   description = "Where the domain's A record has to point; null without a domain."
   value       = one(google_compute_global_address.this[*].address)
+}
+
+output "database" {
+  description = "The Firestore database, as rally-mcp doctor and the administrator's commands want to know it."
+  value       = local.database
 }

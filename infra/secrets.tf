@@ -21,7 +21,7 @@ resource "google_secret_manager_secret" "this" {
   for_each = local.secret_readers
 
   secret_id           = each.key
-  deletion_protection = true
+  deletion_protection = var.deletion_protection
 
   replication {
     auto {}

@@ -71,6 +71,12 @@ variable "database" {
   }
 }
 
+variable "deletion_protection" {
+  description = "Whether the database and the secrets refuse to be deleted, by terraform destroy too."
+  type        = bool
+  default     = true
+}
+
 variable "domain" {
   description = "One domain for all three functions, behind a load balancer with a certificate and throttling; null gives each its own run.app address and no load balancer."
   type        = string

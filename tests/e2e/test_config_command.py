@@ -1,7 +1,6 @@
-"""`rally-mcp config` and `rally-mcp doctor`: set a client up, and find out what is wrong."""
+"""`rally-mcp config`: set a client up."""
 
 import json
-import socket
 import sys
 import uuid
 from pathlib import Path
@@ -198,24 +197,3 @@ def test_what_a_client_cannot_have_is_refused_in_one_line(
     assert (exit_code, printed.out) == (1, "")
     assert complaint.startswith("rally-mcp: ")
     assert named in complaint
-
-
-def test_doctor_finds_nothing_wrong_with_a_running_server(dev_server: DevServer, capsys) -> None:
-    exit_code = cli.main(["doctor", dev_server.mcp_url])
-
-    lines = capsys.readouterr().out.splitlines()
-    assert exit_code == 0
-    assert lines
-    assert {"ok"} == {line.split()[0] for line in lines}
-
-
-def test_doctor_names_a_remedy_where_nothing_answers(capsys) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-
-    exit_code = cli.main(["doctor", f"http://127.0.0.1:{port}/mcp"])
-
-    first, *_ = lines = capsys.readouterr().out.splitlines()
-    assert exit_code == 1
-    assert {"FAIL"} == {line.split()[0] for line in lines}
-    assert "no answer (ConnectError); is the function deployed and public?" in first
