@@ -25,11 +25,13 @@ check_with_provider() (
     trap 'rm -rf "$copy"' EXIT
     cp -R . "$copy"
     cd "$copy"
-    rm -rf backend.tf .terraform
+    rm -rf backend.tf .terraform egress/backend.tf egress/.terraform
     terraform fmt -check -recursive -diff
     terraform init -backend=false -input=false >/dev/null || absent "Google's provider cannot be fetched"
     terraform validate -no-color
     terraform test -no-color
+    terraform -chdir=egress init -backend=false -input=false >/dev/null
+    terraform -chdir=egress validate -no-color
 )
 
 absent() {

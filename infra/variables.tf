@@ -88,12 +88,12 @@ variable "domain" {
 }
 
 variable "egress_subnetwork" {
-  description = "Subnetwork (its self link) through whose NAT the functions call out, for a static address on Rally's IP allow-list; infra/egress makes one. Null: Google's own addresses."
+  description = "Subnetwork (projects/PROJECT/regions/REGION/subnetworks/NAME) through whose NAT the functions call out, for a static address on Rally's IP allow-list; infra/egress makes one. Null: Google's own addresses."
   type        = string
   default     = null
   validation {
     condition     = var.egress_subnetwork == null || can(regex("projects/[^/]+/regions/${var.region}/subnetworks/[^/]+$", var.egress_subnetwork))
-    error_message = "egress_subnetwork must be the self link of a subnetwork in the functions' region: projects/PROJECT/regions/REGION/subnetworks/NAME."
+    error_message = "egress_subnetwork must be a subnetwork in the functions' region: projects/PROJECT/regions/REGION/subnetworks/NAME."
   }
 }
 

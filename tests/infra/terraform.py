@@ -73,7 +73,7 @@ class Terraform:
 
     environment: Mapping[str, str]
 
-    def plan(self, folder: Path, needed: Mapping[str, str] = NEEDED, **variables: Any) -> Plan:
+    def plan(self, folder: Path, needed: Mapping[str, str] = NEEDED, /, **variables: Any) -> Plan:
         """Plan a folder, which is written to. Values that are no text go as JSON."""
         given = [
             f"-var={name}={value if isinstance(value, str) else json.dumps(value)}"
