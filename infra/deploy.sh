@@ -10,7 +10,7 @@ cd "$(dirname "$0")"
 
 PATH="$PATH:$PWD/../.tools"
 ARCHIVE=../build/functions.zip
-PLANNED=.terraform/planned
+PLANNED=tfplan.subject
 
 stop() {
     echo "$1" >&2
@@ -51,6 +51,14 @@ make_state_bucket() {
         || stop "gcloud cannot turn on versioning in the bucket $state_bucket."
 }
 
+# A service is known everywhere some minutes after it was enabled; the time of planning and asking helps.
+enable_services() {
+    gcloud services enable --project="$PROJECT" artifactregistry.googleapis.com \
+        cloudresourcemanager.googleapis.com firestore.googleapis.com iam.googleapis.com \
+        secretmanager.googleapis.com serviceusage.googleapis.com \
+        || stop "gcloud cannot enable services in $PROJECT. Is it the right project, and has it billing?"
+}
+
 # What a plan is of. Terraform itself would upload whatever archive it finds when it applies one.
 subject() {
     local digest
@@ -65,21 +73,23 @@ plan() {
     [[ -n ${REGION:-} ]] && arguments+=(-var "region=$REGION")
     # Terraform would take the answer to another question for a variable.
     [[ -t 0 ]] || arguments+=(-input=false)
-    rm -f tfplan
+    rm -f tfplan "$PLANNED"
     cp backend.tf.template backend.tf
     terraform init -input=false -reconfigure "-backend-config=bucket=$state_bucket" \
         "-backend-config=prefix=${ENVIRONMENT:-default}" \
         || stop "Terraform cannot work with the state in the bucket $state_bucket. Where there is none: make deploy"
     subject >"$PLANNED"
-    terraform plan "${arguments[@]}" -var "project_id=$PROJECT" -var "project_number=$number"
+    # Terraform leaves what it has of a plan that failed.
+    terraform plan "${arguments[@]}" -var "project_id=$PROJECT" -var "project_number=$number" \
+        || { rm -f tfplan "$PLANNED"; exit 1; }
 }
 
 apply() {
     [[ -f tfplan ]] || stop 'There is no plan to apply. Run: make plan'
-    [[ $(subject) == "$(cat "$PLANNED")" ]] \
+    [[ $(subject) == "$(cat "$PLANNED" 2>/dev/null)" ]] \
         || stop 'The plan is of another PROJECT, ENVIRONMENT or build/functions.zip. Run: make plan'
     terraform apply -input=false tfplan
-    rm tfplan
+    rm tfplan "$PLANNED"
 }
 
 ask() {
@@ -88,8 +98,9 @@ ask() {
     [[ $answer == yes ]] || { echo 'Nothing was applied.'; exit 1; }
 }
 
+# The functions read the newest version, whatever its state.
 has_value() {
-    [[ $(gcloud secrets versions list "$1" --project="$PROJECT" --limit=1 --format='value(state)') == [Ee]nabled ]]
+    gcloud secrets versions list "$1" --project="$PROJECT" --limit=1 --format='value(state)' | grep -ix enabled >/dev/null
 }
 
 # A client secret goes from the terminal to Secret Manager, and is in no file, argument or state.
@@ -109,7 +120,8 @@ add_missing_secrets() {
 deploy() {
     command -v gcloud >/dev/null || stop 'gcloud is not on the PATH: install it'
     # A plan that was not applied here is not to be applied later either.
-    trap 'rm -f tfplan' EXIT
+    trap 'rm -f tfplan "$PLANNED"' EXIT
+    enable_services
     make_state_bucket
     plan
     ask
@@ -117,11 +129,7 @@ deploy() {
     add_missing_secrets
     printf '\nThe redirect_uri to register at Rally: %s\n\n' "$(terraform output -raw redirect_uri)"
     ../.venv/bin/rally-mcp doctor "$(terraform output -raw mcp_url)" --project "$PROJECT" \
-        --database "$(database)"
-}
-
-database() {
-    terraform state show -no-color google_firestore_database.this | awk '$1 == "name" { gsub(/"/, "", $3); print $3 }'
+        --database "$(terraform output -raw database)"
 }
 
 case ${1:-} in

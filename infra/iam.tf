@@ -6,7 +6,7 @@ locals {
   firestore_permissions = {
     mcp_endpoint   = ["get", "create", "update", "delete"]
     auth_redirect  = ["get", "create", "update"]
-    oauth_callback = ["get", "update"]
+    oauth_callback = ["get", "create", "update"]
   }
 }
 
@@ -37,6 +37,11 @@ resource "google_project_iam_member" "store" {
   project = var.project_id
   role    = google_project_iam_custom_role.store[each.key].id
   member  = google_service_account.function[each.key].member
+
+  # Another database's grant stands before this one goes: the functions change over in between.
+  lifecycle {
+    create_before_destroy = true
+  }
 
   condition {
     title       = "${local.database}-database"
@@ -79,9 +84,11 @@ resource "google_project_iam_member" "build_source" {
 
   condition {
     title       = "function-sources"
-    description = "The bucket that Cloud Functions copies sources to, and ours."
+    description = "The buckets that Cloud Functions and Cloud Run copy sources to, and ours."
     expression = join(" || ", [
       "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-${var.project_number}-\")",
+      "resource.name.startsWith(\"projects/_/buckets/gcf-v2-uploads-${var.project_number}\")",
+      "resource.name.startsWith(\"projects/_/buckets/run-sources-${var.project_id}-\")",
       "resource.name.startsWith(\"projects/_/buckets/${local.source_bucket}/\")",
     ])
   }

@@ -22,7 +22,8 @@ locals {
       description = "Redirect URI: exchanges the upstream's code"
       memory      = "512Mi"
       calls_out   = true
-      paths       = ["/callback", "/callback/health", "/oauth/callback", "/auth/callback"]
+      # The function takes any path that ends in /callback; rules cannot say that, so these three.
+      paths = ["/callback", "/callback/health", "/oauth/callback", "/auth/callback"]
     }
   }
 

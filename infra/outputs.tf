@@ -31,7 +31,7 @@ output "client_secrets" {
 # The address and nothing else: these clients sign in by themselves, each person as himself. A
 # Session-ID in a team's file would share one person's Rally.
 output "mcp_json" {
-  description = "A ready configuration per MCP client: terraform output -json mcp_json"
+  description = "A ready configuration per MCP client: terraform output -json mcp_json | jq -r .vscode"
   value = {
     vscode      = jsonencode({ servers = { rally = { type = "http", url = local.mcp_url } } })
     copilot-cli = jsonencode({ mcpServers = { rally = { type = "http", url = local.mcp_url, tools = ["*"] } } })

@@ -1,5 +1,6 @@
 # Who cloudbuild.yaml runs as. It releases code and keeps alerts in order; it can see who may do what,
 # and change none of it. An apply that would is refused by Google, and an administrator makes it.
+# What it releases runs as the functions, though: who controls it reaches what they reach.
 
 locals {
   pipeline = var.pipeline ? 1 : 0
@@ -38,17 +39,20 @@ locals {
   ]
 
   release_permissions = [
-    "cloudfunctions.functions.create",
     "cloudfunctions.functions.get",
     "cloudfunctions.functions.sourceCodeSet",
     "cloudfunctions.functions.update",
     "cloudfunctions.operations.get",
     "logging.logMetrics.create",
+    "logging.logMetrics.delete",
     "logging.logMetrics.get",
     "logging.logMetrics.update",
     "monitoring.alertPolicies.create",
+    "monitoring.alertPolicies.delete",
     "monitoring.alertPolicies.get",
     "monitoring.alertPolicies.update",
+    "monitoring.uptimeCheckConfigs.create",
+    "monitoring.uptimeCheckConfigs.delete",
     "monitoring.uptimeCheckConfigs.get",
     "monitoring.uptimeCheckConfigs.update",
   ]

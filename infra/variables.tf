@@ -92,7 +92,7 @@ variable "egress_subnetwork" {
   type        = string
   default     = null
   validation {
-    condition     = var.egress_subnetwork == null || can(regex("projects/[^/]+/regions/${var.region}/subnetworks/[^/]+$", var.egress_subnetwork))
+    condition     = var.egress_subnetwork == null || can(regex("^projects/[^/]+/regions/${var.region}/subnetworks/[^/]+$", var.egress_subnetwork))
     error_message = "egress_subnetwork must be a subnetwork in the functions' region: projects/PROJECT/regions/REGION/subnetworks/NAME."
   }
 }
@@ -163,6 +163,10 @@ variable "rally_api_key_secrets" {
     condition     = alltrue([for name in var.rally_api_key_secrets : can(regex("^[A-Za-z0-9_-]{1,200}$", name))])
     error_message = "rally_api_key_secrets must be names of letters, digits, hyphens and underscores, such as [\"rally-key-pipeline\"]."
   }
+  validation {
+    condition     = length(setintersection(var.rally_api_key_secrets, [for secret in local.client_secrets : secret.name])) == 0
+    error_message = "rally_api_key_secrets must not name a client secret: those have readers of their own."
+  }
 }
 
 variable "region" {
@@ -173,6 +177,12 @@ variable "region" {
     condition     = can(regex("^[a-z]+-[a-z]+[0-9]{1,2}$", var.region))
     error_message = "region must be a region, such as europe-west1, not a zone."
   }
+}
+
+variable "secret_locations" {
+  description = "Regions that secrets are kept in, where a policy forbids other places. Empty: wherever Google likes. It cannot be changed later."
+  type        = list(string)
+  default     = []
 }
 
 variable "settings" {

@@ -46,12 +46,8 @@ run "no_function_has_more_than_its_code_uses" {
     error_message = "No function may list records or change the database."
   }
   assert {
-    condition     = toset(google_project_iam_custom_role.store["oauth_callback"].permissions) == toset(["datastore.entities.get", "datastore.entities.update"])
-    error_message = "oauth_callback makes and deletes no records."
-  }
-  assert {
-    condition     = !contains(google_project_iam_custom_role.store["auth_redirect"].permissions, "datastore.entities.delete")
-    error_message = "auth_redirect deletes no records."
+    condition     = [for key, role in google_project_iam_custom_role.store : key if contains(role.permissions, "datastore.entities.delete")] == ["mcp_endpoint"]
+    error_message = "Only mcp_endpoint, where people sign out, deletes records."
   }
   assert {
     condition = alltrue([for grant in google_project_iam_member.store :
@@ -64,6 +60,15 @@ run "no_function_has_more_than_its_code_uses" {
       grant.role == "roles/run.invoker" && grant.member == "allUsers"
     )]) && length(google_cloud_run_service_iam_member.public) == 3
     error_message = "Browsers and MCP clients reach all three."
+  }
+  assert {
+    condition = (
+      google_project_iam_member.build_source.role == "roles/storage.objectViewer" &&
+      strcontains(google_project_iam_member.build_source.condition[0].expression, "buckets/gcf-v2-sources-123456789012-") &&
+      google_project_iam_member.build_logs.role == "roles/logging.logWriter" &&
+      google_artifact_registry_repository_iam_member.build_images.role == "roles/artifactregistry.writer"
+    )
+    error_message = "Who builds reads sources, writes logs and images, and nothing else."
   }
   assert {
     condition     = length(google_service_account.pipeline) == 0
@@ -160,5 +165,11 @@ run "the_pipeline_changes_no_permission" {
   assert {
     condition     = toset(keys(google_service_account_iam_member.pipeline)) == toset(["mcp_endpoint", "auth_redirect", "oauth_callback", "build"])
     error_message = "It acts as the functions and their builder, and as nobody else."
+  }
+  assert {
+    condition = { for key, grant in google_storage_bucket_iam_member.pipeline : key => grant.bucket } == {
+      source = "acme-rally-mcp-rally-mcp-source", state = "acme-rally-mcp-rally-mcp-state"
+    }
+    error_message = "It writes to the buckets of sources and of state alone."
   }
 }

@@ -105,6 +105,14 @@ run "a_subnetwork_of_another_region" {
   expect_failures = [var.egress_subnetwork]
 }
 
+run "an_api_key_that_is_a_client_secret" {
+  command = plan
+  variables {
+    rally_api_key_secrets = ["rally-client-secret"]
+  }
+  expect_failures = [var.rally_api_key_secrets]
+}
+
 run "an_alert_to_no_address" {
   command = plan
   variables {

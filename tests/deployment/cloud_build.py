@@ -15,7 +15,7 @@ CONFIG = PROJECT / "cloudbuild.yaml"
 WORKSPACE = "/workspace"
 
 ALWAYS_SET = {"PROJECT_ID": "acme-rally-mcp", "PROJECT_NUMBER": "123456789012", "BUILD_ID": "b-1"}
-SET_BY_TRIGGERS = {"BRANCH_NAME": ""}
+SET_BY_TRIGGERS = {"BRANCH_NAME": "", "TRIGGER_NAME": ""}
 """Cloud Build's own; these are empty where a person submits a build."""
 
 _VARIABLE = re.compile(r"\$(?:(?P<dollar>\$)|(?P<name>[A-Z_][A-Z0-9_]*)|{(?P<braced>[A-Z0-9_]+)})")

@@ -42,6 +42,7 @@ TAKES_MINUTES = {"check", "infra", "test", "supply-chain"}
 PROGRAMS = {"terraform": "terraform", "firestore-emulator": "gcloud"}
 """What the images of steps have that copy it, and the other steps' image has not."""
 
+RELEASE = {"BRANCH_NAME": "main", "TRIGGER_NAME": "rally-mcp"}
 NOTHING_APPLIED = "planned, and nothing applied"
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
@@ -157,9 +158,13 @@ def test_the_plan_is_of_the_archive_that_was_built(planned: Workspace) -> None:
     "variables",
     [
         pytest.param({}, id="that a person submitted"),
-        pytest.param({"BRANCH_NAME": "feature"}, id="of another branch"),
-        pytest.param({"BRANCH_NAME": "main", "_PR_NUMBER": "7"}, id="of a branch main in a fork"),
-        pytest.param({"BRANCH_NAME": "$(touch taken)main"}, id="of a branch named like a command"),
+        pytest.param(RELEASE | {"BRANCH_NAME": "feature"}, id="of another branch"),
+        pytest.param(RELEASE | {"_PR_NUMBER": "7"}, id="of a branch main in a fork"),
+        pytest.param(RELEASE | {"TRIGGER_NAME": "pull-requests"}, id="of another trigger"),
+        pytest.param({"BRANCH_NAME": "main"}, id="that a person called one of main"),
+        pytest.param(
+            RELEASE | {"BRANCH_NAME": "$(touch taken)main"}, id="of a branch named like a command"
+        ),
     ],
 )
 def test_no_build_applies_anything(variables: dict[str, str], planned: Workspace) -> None:
@@ -175,7 +180,7 @@ def test_a_build_of_the_main_branch_applies_its_plan_and_applies_it_once(
 ) -> None:
     copy = shutil.copytree(planned.folder, tmp_path / "workspace", symlinks=True)
     workspace = Workspace(copy, planned.environment)
-    apply = build(BRANCH_NAME="main").steps["apply"]
+    apply = build(**RELEASE).steps["apply"]
 
     said = workspace.run(apply)
     again = apply.run(workspace.folder, workspace.environment)

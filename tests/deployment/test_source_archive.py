@@ -4,14 +4,12 @@ import ast
 import hashlib
 import os
 import shutil
-import subprocess
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import pytest
 
-from tests.clients.dev_server import PROJECT
 from tests.deployment.checkout import Checkout, checkout, sources, track
 
 LONG_AGO = 86_400
@@ -185,23 +183,3 @@ def test_nothing_in_it_needs_what_only_developers_have(release: Checkout) -> Non
 
     for name, module in modules.items():
         assert not {"devtools", "tests", "benchmarks"} & set(imported_packages(module)), name
-
-
-@pytest.mark.skipif(not shutil.which("gcloud"), reason="gcloud is not installed")
-def test_gcloud_would_upload_the_same_files_from_the_folder(
-    release: Checkout, tmp_path: Path
-) -> None:
-    shutil.copy(PROJECT / "functions/.gcloudignore", release.root / "functions")
-    deployed = release.build().names()
-    for name in BESIDE_THE_SOURCES:
-        release.write(name)
-
-    listed = subprocess.run(
-        ("gcloud", "meta", "list-files-for-upload", release.root / "functions"),
-        env={"PATH": os.environ["PATH"], "CLOUDSDK_CONFIG": str(tmp_path / "gcloud")},
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-
-    assert sorted(listed.stdout.splitlines()) == deployed

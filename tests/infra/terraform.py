@@ -27,7 +27,7 @@ NEEDED = {
 }
 """The variables that have no default."""
 
-_NOT_STATE = shutil.ignore_patterns(".terraform*", "backend.tf", "*.tfstate*", "tfplan")
+_NOT_STATE = shutil.ignore_patterns(".terraform*", "backend.tf", "*.tfstate*", "tfplan*")
 
 
 def stand_in() -> Path:

@@ -16,6 +16,7 @@ ALERTS = {
     "sign-in-failures",
     "refresh-reuse",
     "rally-unavailability",
+    "unexpected-failures",
     "unreachable",
 }
 FEW_VALUES = {"upstream", "reason", "tool", "decision", "message"}
