@@ -68,7 +68,13 @@ def run(options: argparse.Namespace) -> int:
             older_than=options.older_than and str(options.older_than),
             everybody=options.all,
         )
-        print(f"{await administration.revoke(selection)} revoked.")
+        revoked = await administration.revoke(selection)
+        if not revoked and (options.user or options.client):
+            administrator.refuse(
+                "Nobody was revoked: nobody matches. `rally-mcp principals list` names them, and "
+                "FIRESTORE_DATABASE the database that it looks into."
+            )
+        print(f"{revoked} revoked.")
 
     return administrator.run(work)
 

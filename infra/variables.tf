@@ -101,12 +101,20 @@ variable "firestore_location" {
   description = "Where records are kept: a region, or nam5 or eur3. It cannot be changed later. Null: the functions' region."
   type        = string
   default     = null
+  validation {
+    condition     = var.firestore_location == null || can(regex("^([a-z]+-[a-z]+[0-9]{1,2}|nam5|nam7|eur3)$", var.firestore_location))
+    error_message = "firestore_location must be a region, such as europe-west1, or nam5, nam7 or eur3."
+  }
 }
 
 variable "labels" {
   description = "Labels on everything that takes some, beside app = \"rally-mcp\"."
   type        = map(string)
   default     = {}
+  validation {
+    condition     = alltrue([for name, value in var.labels : can(regex("^[a-z][a-z0-9_-]{0,62}$", name)) && can(regex("^[a-z0-9_-]{0,63}$", value))])
+    error_message = "labels must be of lower-case letters, digits, hyphens and underscores, such as { team = \"platform\" }."
+  }
 }
 
 variable "max_instances" {
@@ -183,6 +191,10 @@ variable "secret_locations" {
   description = "Regions that secrets are kept in, where a policy forbids other places. Empty: wherever Google likes. It cannot be changed later."
   type        = list(string)
   default     = []
+  validation {
+    condition     = alltrue([for location in var.secret_locations : can(regex("^[a-z]+-[a-z]+[0-9]{1,2}$", location))])
+    error_message = "secret_locations must be regions, such as [\"europe-west1\"]."
+  }
 }
 
 variable "settings" {
@@ -218,5 +230,9 @@ variable "upstreams" {
   validation {
     condition     = length(var.upstreams) > 0 && length(setsubtract(var.upstreams, keys(local.client_secrets))) == 0
     error_message = "upstreams must name one or more of ${join(", ", keys(local.client_secrets))}."
+  }
+  validation {
+    condition     = length(distinct(var.upstreams)) == length(var.upstreams)
+    error_message = "upstreams must name each one once."
   }
 }

@@ -113,6 +113,38 @@ run "an_api_key_that_is_a_client_secret" {
   expect_failures = [var.rally_api_key_secrets]
 }
 
+run "an_upstream_twice" {
+  command = plan
+  variables {
+    upstreams = ["rally", "rally"]
+  }
+  expect_failures = [var.upstreams]
+}
+
+run "a_label_that_google_refuses" {
+  command = plan
+  variables {
+    labels = { "Cost Centre" = "x" }
+  }
+  expect_failures = [var.labels]
+}
+
+run "records_in_a_zone" {
+  command = plan
+  variables {
+    firestore_location = "europe-west1-b"
+  }
+  expect_failures = [var.firestore_location]
+}
+
+run "secrets_in_a_zone" {
+  command = plan
+  variables {
+    secret_locations = ["europe-west1-b"]
+  }
+  expect_failures = [var.secret_locations]
+}
+
 run "an_alert_to_no_address" {
   command = plan
   variables {
