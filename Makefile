@@ -19,7 +19,7 @@ export PROJECT PROJECT_NUMBER REGION ENVIRONMENT
 # Nobody else's environment is read or changed.
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
-unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
 
 # Asked for by running it, because a version manager's shim exists without its Python.
 PYTHON = $(or $(NEWEST_PYTHON),$(error Python 3.11 or newer is not on the PATH; install it, or say: make PYTHON=/path/to/python3))
@@ -36,7 +36,7 @@ dev: $(SETUP)  ## Run the three functions and a simulated Rally here (ARGS="--po
 	@.venv/bin/rally-mcp dev $(ARGS)
 
 test: $(SETUP)  ## Run every test and measure branch coverage
-	@.venv/bin/pytest --cov --numprocesses auto --dist loadfile $(ARGS)
+	@.venv/bin/pytest --cov --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(SETUP)  ## Run every check but the tests
 	.venv/bin/ruff check

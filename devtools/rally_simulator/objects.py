@@ -4,9 +4,10 @@ import itertools
 import re
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 
 from devtools.rally_simulator.attributes import Attribute, Kind, RallyType, Value
 from devtools.rally_simulator.type_catalog import TYPES
@@ -50,6 +51,12 @@ class RallyObject:
         return self.workspace_id in {EVERY_WORKSPACE, user.workspace_id}
 
 
+@cache
+def _defaults(type_name: str) -> Mapping[str, Value]:
+    attributes = TYPES[type_name].attributes
+    return {name: each.default for name, each in attributes.items() if each.is_stored}
+
+
 class ObjectStore:
     """Every object, by ObjectID."""
 
@@ -75,12 +82,26 @@ class ObjectStore:
         identity = next(self._ids) if object_id is None else object_id
         added = RallyObject(rally_type, identity, workspace_id)
         added.values = {
-            **{name: a.default for name, a in rally_type.attributes.items() if a.is_stored},
+            **_defaults(type_name),
             **self._given_by_rally(rally_type, workspace_id, identity),
             **values,
         }
         self._objects[identity] = added
         return added
+
+    @property
+    def everything(self) -> Iterable[RallyObject]:
+        """Every object, oldest first."""
+        return self._objects.values()
+
+    def add_copies(self, others: Iterable[RallyObject]) -> None:
+        """Add objects of another store, which keep their ObjectIDs."""
+        for other in others:
+            copied = RallyObject(
+                other.type, other.object_id, other.workspace_id, dict(other.values)
+            )
+            self._objects[copied.object_id] = copied
+        self._ids = itertools.count(max(FIRST_OBJECT_ID - 1, *self._objects) + 1)
 
     def new_object_id(self) -> int:
         """Reserve an ObjectID, for objects that refer to each other."""

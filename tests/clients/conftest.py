@@ -1,4 +1,4 @@
-"""Real MCP clients, each met where it is installed, and a running server for them to talk to."""
+"""Real MCP clients, each met where it is installed."""
 
 import shutil
 import uuid
@@ -9,16 +9,12 @@ import pytest
 
 from tests.clients.copilot_cli import CopilotCli, installed_copilot
 from tests.clients.default_browser import DefaultBrowser, default_browser
-from tests.clients.dev_server import DevServer, running_dev_server
+from tests.clients.dev_server import DevServer
+from tests.clients.machine_client import administrator
 from tests.clients.node import NODE_MODULES, is_missing
 from tests.clients.scripted_model import ScriptedModel, running_model
 
-
-@pytest.fixture(scope="session")
-def dev_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
-    """One `rally-mcp dev` for all tests; each signs in as a session of its own."""
-    with running_dev_server(tmp_path_factory.mktemp("dev")) as server:
-        yield server
+__all__ = ["administrator"]
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from tests.clients.default_browser import DefaultBrowser
 from tests.clients.node import NODE_MODULES, is_missing
 from tests.clients.terminal import Terminal, running_terminal
 
-RUN_SECONDS = 60
+RUN_SECONDS = 180
+"""Ten are enough where nothing else runs."""
 
 QUESTIONS = r"Do you trust the files in this folder\?|Do you want to use this tool\?"
 """What a chat asks its user; Enter says yes."""

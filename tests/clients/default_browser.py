@@ -13,10 +13,10 @@ from anyio.abc import SocketStream
 
 from tests.clients.browser_walk import Page, walk
 
-PAGE_SECONDS = 15
+PAGE_SECONDS = 60
 """A consent page waits up to five for a client's metadata document that no network brings."""
 
-WALK_SECONDS = 60
+WALK_SECONDS = 120
 
 COMMANDS = ("xdg-open", "open")
 """What programs run on Linux and on macOS."""

@@ -13,6 +13,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 PROJECT = Path(__file__).parents[2]
 PORTS_OF_ONE_SERVER = (0, 1, 2, 10)
 START_SECONDS = 75
@@ -29,6 +31,19 @@ class DevServer:
     auth_url: str
     callback_url: str
     rally_url: str
+
+
+@pytest.fixture(scope="session")
+def dev_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder where `dev_server` keeps its data."""
+    return tmp_path_factory.mktemp("dev")
+
+
+@pytest.fixture(scope="session")
+def dev_server(dev_data: Path) -> Iterator[DevServer]:
+    """One `rally-mcp dev` for all tests; each signs in as a session or a client of its own."""
+    with running_dev_server(dev_data) as server:
+        yield server
 
 
 @contextmanager

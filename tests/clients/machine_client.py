@@ -2,19 +2,17 @@
 
 import json
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import anyio
+import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
-from tests.clients.dev_server import PROJECT, DevServer, running_dev_server
+from tests.clients.dev_server import DevServer
 from tests.clients.simulated_rally import API_KEY
+from tests.fixtures.forked_command import ForkedCommand
 
 API_KEY_FILE = "rally-api-key"
 
@@ -33,30 +31,27 @@ class Administrator:
 
     server: DevServer
     data: Path
+    commands: ForkedCommand
 
     async def add_machine(self, *options: str) -> AddedClient:
         """Run `rally-mcp clients add` for a client that acts in Rally as Ann, by her API key."""
-        command = (sys.executable, "-m", "devtools.cli", "clients", "add", "A pipeline", "--json")
         scopes = ("--scope", "rally:read", "--scope", "rally:write")
         api_key = ("--rally-api-key", f"file:{self.data / API_KEY_FILE}")
         store = {"STORAGE": "sqlite", "SQLITE_PATH": str(self.data / "rally-mcp.db")}
-        done = await anyio.run_process(
-            (*command, *scopes, *api_key, *options),
-            cwd=PROJECT,
-            env=os.environ | store,
-            check=False,
+        exit_code, out, err = await self.commands.run(
+            ("clients", "add", "A pipeline", "--json", *scopes, *api_key, *options),
+            os.environ | store,
         )
-        assert done.returncode == 0, done.stderr.decode()
-        answer = json.loads(done.stdout)
+        assert exit_code == 0, err
+        answer = json.loads(out)
         return AddedClient(answer["client_id"], answer["client_secret"])
 
 
-@contextmanager
-def administrator_of_a_server(data: Path) -> Iterator[Administrator]:
-    """Run a server that keeps its data in a folder, until the block ends."""
-    (data / API_KEY_FILE).write_text(API_KEY)
-    with running_dev_server(data) as server:
-        yield Administrator(server, data)
+@pytest.fixture(scope="session")
+def administrator(dev_server: DevServer, dev_data: Path, commands: ForkedCommand) -> Administrator:
+    """Whoever administers the one server of all tests."""
+    (dev_data / API_KEY_FILE).write_text(API_KEY)
+    return Administrator(dev_server, dev_data, commands)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import anyio
 
 POLL_SECONDS = 0.2
-WAIT_SECONDS = 60
+WAIT_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Terminal:
         """Return what the pattern finds on the screen.
 
         Until then Enter is pressed whenever the screen shows the other pattern. Raises
-        AssertionError after a minute.
+        AssertionError after two minutes.
         """
         with anyio.move_on_after(WAIT_SECONDS):
             while not (found := re.search(pattern, screen := self.screen)):

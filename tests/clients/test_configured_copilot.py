@@ -7,7 +7,6 @@ configuration.
 import os
 import re
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import pytest
 
 from tests.clients.copilot_cli import RUN_SECONDS
 from tests.clients.dev_server import PROJECT
-from tests.clients.machine_client import Administrator, administrator_of_a_server
+from tests.clients.machine_client import Administrator
 from tests.clients.node import NODE_MODULES, is_missing
 from tests.clients.scripted_model import ScriptedModel, call, say_from_last_result
 from tests.clients.simulated_rally import story_in_rally
@@ -69,12 +68,6 @@ class Installation:
             done = await anyio.run_process(command, cwd=folder, env=environment, check=False)
         assert done.returncode == 0, f"{done.stdout.decode()}\n{done.stderr.decode()}"
         return done.stdout.decode()
-
-
-@pytest.fixture(scope="module")
-def administrator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Administrator]:
-    with administrator_of_a_server(tmp_path_factory.mktemp("dev")) as administrator:
-        yield administrator
 
 
 @pytest.fixture

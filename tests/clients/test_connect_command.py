@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -14,21 +14,15 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.shared.exceptions import MCPError
 
 from tests.clients.dev_server import PROJECT
-from tests.clients.machine_client import AddedClient, Administrator, administrator_of_a_server
+from tests.clients.machine_client import AddedClient, Administrator
 from tests.clients.simulated_rally import story_in_rally
 
 COMMAND = ("-m", "devtools.cli", "connect")
-LONGEST_SECONDS = 30
+LONGEST_SECONDS = 120
 
 ERAS = pytest.mark.parametrize(
     ("mode", "version"), [("legacy", "2025-11-25"), ("auto", "2026-07-28")], ids=lambda each: each
 )
-
-
-@pytest.fixture(scope="module")
-def administrator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Administrator]:
-    with administrator_of_a_server(tmp_path_factory.mktemp("dev")) as administrator:
-        yield administrator
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +52,9 @@ async def connected(
         env={**environment, "PYTHONPATH": os.environ.get("PYTHONPATH", "")},
         cwd=PROJECT,
     )
-    async with Client(stdio_client(server), mode=mode, read_timeout_seconds=30) as client:
+    async with Client(
+        stdio_client(server), mode=mode, read_timeout_seconds=LONGEST_SECONDS
+    ) as client:
         yield client
 
 

@@ -18,7 +18,7 @@ from tests.clients.node import program
 from tests.clients.python_sdk import Installation, connected
 from tests.clients.simulated_rally import story_in_rally
 
-RUN_SECONDS = 30
+RUN_SECONDS = 120
 """It takes one; where a server asks it for a person, it waits without end."""
 
 CREATE_A_STORY = (

@@ -1,6 +1,5 @@
 """The Python SDK's clients with the URL alone: a person's by the browser, and machines."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,18 +11,12 @@ from mcp.client.auth.extensions.client_credentials import (
 )
 
 from tests.clients.dev_server import DevServer
-from tests.clients.machine_client import Administrator, SigningKey, administrator_of_a_server
+from tests.clients.machine_client import Administrator, SigningKey
 from tests.clients.python_sdk import Installation, Keychain, connected
 from tests.clients.simulated_rally import story_in_rally
 
 DOCUMENT_URL = "https://github.com/copilot/cli/client-metadata.json"
 """A client that the server knows without a network."""
-
-
-@pytest.fixture(scope="module")
-def administrator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Administrator]:
-    with administrator_of_a_server(tmp_path_factory.mktemp("dev")) as administrator:
-        yield administrator
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Copilot CLI that starts `rally-mcp stdio` by itself: one prompt, one browser page, one story."""
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 
 from tests.clients.copilot_cli import CopilotCli, installed_copilot
 from tests.clients.default_browser import DefaultBrowser
-from tests.clients.scripted_model import ScriptedModel, call, say_from_last_result
+from tests.clients.scripted_model import ScriptedModel, call, said, say_from_last_result
 from tests.clients.simulated_rally import story_in_rally
 from tests.clients.stdio_process import Computer, Upstreams, running_upstreams
 
@@ -28,8 +27,11 @@ def computer(upstreams: Upstreams, browser: DefaultBrowser, tmp_path: Path) -> C
 
 
 @pytest.fixture
-def copilot_on(model: ScriptedModel):
-    """Return Copilot as it is set up on a computer."""
+def copilot_on(tmux: str, model: ScriptedModel):
+    """Return Copilot as it is set up on a computer.
+
+    For a chat: a single prompt without one would not wait for a server that starts slowly.
+    """
 
     def copilot_on(computer: Computer) -> CopilotCli:
         command, *arguments = computer.command
@@ -59,18 +61,21 @@ async def test_one_prompt_signs_the_person_in_and_creates_the_story(
 ):
     create_story(model, STORY)
 
-    await copilot_on(computer).ask("Create a Rally story: pay by card, 3 points.")
+    async with copilot_on(computer).chat() as chat:
+        formatted_id = await chat.say("Create a Rally story: pay by card.", until=said(STORY))
 
     [result] = model.tool_results
+    assert formatted_id in result
     assert len(browser.opened) == 1
-    story = await story_in_rally(upstreams.rally_url, re.search(STORY, result)[0])
+    story = await story_in_rally(upstreams.rally_url, formatted_id)
     assert story["CreatedBy"]["_refObjectName"] == "Ann Archer"
 
 
 async def test_where_no_browser_opens_the_person_is_shown_the_link(copilot_on, computer, model):
     create_story(model, AUTH_URL)
 
-    output = await copilot_on(replace(computer, browser=None)).ask("Create a Rally story.")
+    async with copilot_on(replace(computer, browser=None)).chat() as chat:
+        link = await chat.say("Create a Rally story.", until=said(AUTH_URL))
 
-    assert f"{computer.callback_origin}/auth?state=" in output
+    assert link.startswith(f"{computer.callback_origin}/auth?state=")
     assert "say 'authentication complete'" in model.tool_results[-1]

@@ -9,7 +9,7 @@ from tests.clients.browser_walk import confirmation_code
 from tests.clients.dev_server import DevServer
 
 SCRIPT = Path(__file__).with_name("call_tool.mjs")
-RUN_SECONDS = 30
+RUN_SECONDS = 120
 STORY = {"title": "Pay by card", "points": 3}
 
 CallTool = Callable[[str, dict[str, object]], Awaitable[dict]]

@@ -2,15 +2,19 @@
 
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
+import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.fixtures.deployment import Deployment
 from tests.fixtures.stored import StoredRow, stored_rows
+
+Test = TypeVar("Test", bound=Callable[..., object])
 
 LONGEST_WORDS = 600
 """Characters: what is wrong, and at most the list of what would be right."""
@@ -24,18 +28,20 @@ _TIMES = int(os.environ.get("BAD_INPUT_TIMES", "1"))
 """BAD_INPUT_TIMES=50 tries fifty times as many inputs, and others in every run."""
 
 
-def inputs(count: int) -> settings:
+def inputs(count: int) -> Callable[[Test], Test]:
     """Try this many inputs, the same ones in every run.
 
-    One deployment serves them all: each input brings what it needs, or is refused.
+    One deployment serves them all: each input brings what it needs, or is refused. Coverage is not
+    measured meanwhile: that would take longer than the test, whose lines are the same every time.
     """
-    return settings(
+    tried = settings(
         max_examples=count * _TIMES,
         derandomize=_TIMES == 1,
         database=None,
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
+    return lambda test: pytest.mark.no_cover(tried(test))
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,13 +40,13 @@ async def ann(deployed: ServedDeployment) -> str:
 
 
 @schema.parametrize()
-@inputs(30)
+@inputs(15)
 def test_whoever_is_not_signed_in_is_answered_as_documented(case, deployed):
     assert_as_documented(case, deployed, str(uuid.uuid4()))
 
 
 @schema.parametrize()
-@inputs(15)
+@inputs(8)
 def test_without_a_credential_every_call_is_refused_as_documented(
     case, deployed, rally, github, entra_id, yata
 ):
@@ -57,7 +57,7 @@ def test_without_a_credential_every_call_is_refused_as_documented(
 
 
 @schema.exclude(operation_id="sign_out").parametrize()
-@inputs(30)
+@inputs(15)
 def test_whoever_is_signed_in_is_answered_as_documented(case, deployed, ann):
     assert_as_documented(case, deployed, ann)
 

@@ -1,20 +1,13 @@
-"""Real processes and a real browser: one `rally-mcp dev` for all tests, a Chromium per file."""
+"""Real processes and a real browser: a Chromium per file."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from playwright.async_api import Browser
 
-from tests.clients.dev_server import DevServer, running_dev_server
+from tests.clients.dev_server import DevServer
 from tests.e2e.chat import Chat
 from tests.e2e.person import PHONE, Person, at_the_browser, running_chromium
-
-
-@pytest.fixture(scope="session")
-def dev_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
-    """One `rally-mcp dev`; each test signs in as a chat of its own."""
-    with running_dev_server(tmp_path_factory.mktemp("dev")) as server:
-        yield server
 
 
 @pytest.fixture

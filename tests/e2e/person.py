@@ -21,7 +21,7 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-STEP_MILLISECONDS = 15_000
+STEP_MILLISECONDS = 60_000
 """How long one step may take on a busy machine."""
 
 HTTP_ERROR = "Failed to load resource: the server responded with a status of"

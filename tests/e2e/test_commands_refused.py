@@ -148,9 +148,9 @@ async def test_a_command_line_that_is_wrong_is_answered_with_its_usage(administr
     ids=["none", "none", "no path", "unknown", "unusable"],
 )
 async def test_a_store_that_is_not_named_gives_one_line_with_the_variable_and_the_remedy(
-    command, environment, named
+    commands, command, environment, named
 ):
-    refused = await Administrator(environment).run(command, "list")
+    refused = await Administrator(environment, commands).run(command, "list")
 
     [complaint] = refused.complaints
     assert refused.exit_code == 1
@@ -185,7 +185,7 @@ async def test_no_client_is_changed_where_that_cannot_be_written_down(
     before = await clients_of(deployment)
 
     failed = [
-        await administrator.run(
+        await administrator.run_redirected(
             "clients", action, named.get(action, machine.client_id), redirections=redirection
         )
         for action in actions

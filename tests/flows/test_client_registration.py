@@ -128,6 +128,7 @@ async def test_a_client_stays_registered_after_the_store_is_lost(deploy):
 
 
 @requirement("B26")
+@pytest.mark.no_cover  # ten thousand times the same lines
 async def test_ten_thousand_registrations_leave_no_record(deploy):
     deployment = served(deploy(RATE_LIMITS="off"))
     json_alone = [(b"content-type", b"application/json")]

@@ -1,10 +1,12 @@
 """Two hundred callers at once when tokens end, Rally's or ours: none of them sees an error.
 
-The limits are on, as they are by default, and everybody comes from one address.
+The limits are on, as they are by default, and everybody comes from one address. Each person's
+callers are served by two instances, several by each.
 """
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import cycle, islice
 
 import httpx
@@ -18,10 +20,16 @@ from tests.fixtures.rally_wire import TOKEN, WiredDeployment, holds, wired
 from tests.fixtures.token_answers import is_invalid_token
 from tests.fixtures.watched_store import Updates, WatchedStore
 
+# The same lines again and again: to measure them takes longer than to run them.
+pytestmark = pytest.mark.no_cover
+
 PEOPLE, CALLS_OF_EACH = 20, 10
 CALLERS = PEOPLE * CALLS_OF_EACH
-LONGEST_WAIT = 30
+LONGEST_WAIT = 300
 """Seconds until all callers must have met; it takes one where nothing else runs."""
+
+PATIENCE = timedelta(seconds=LONGEST_WAIT)
+"""What the store has with two hundred writers in one process, however slow the machine is."""
 
 Tokens = dict[str, str]
 
@@ -67,7 +75,7 @@ def updates() -> Updates:
 def deployment(deploy, clock, updates, tmp_path) -> WiredDeployment:
     """Its second and third instance reach Rally over the wire."""
     path = tmp_path / "watched.db"
-    watched = wired(deploy(lambda: WatchedStore(updates, path, clock=clock)))
+    watched = wired(deploy(lambda: WatchedStore(updates, path, clock=clock, patience=PATIENCE)))
     watched.scale_out()
     return watched
 
@@ -81,10 +89,10 @@ async def people(deployment: WiredDeployment) -> list[Person]:
     ]
 
 
-@pytest.fixture(params=[1, 2], ids=["one instance", "two instances"])
-def instances(request, deployment: WiredDeployment) -> list[Instance]:
+@pytest.fixture
+def instances(deployment: WiredDeployment) -> list[Instance]:
     """Which instance serves each caller of a person."""
-    return list(islice(cycle(deployment.instances[1 : 1 + request.param]), CALLS_OF_EACH))
+    return list(islice(cycle(deployment.instances[1:]), CALLS_OF_EACH))
 
 
 @requirement("B20")

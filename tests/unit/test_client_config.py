@@ -83,10 +83,10 @@ def test_a_clients_own_file_is_made_in_the_folder_of_the_project(
     ids=["copilot-cli", "COPILOT_HOME", "cursor"],
 )
 async def test_a_file_for_all_projects_is_made_in_the_persons_home(
-    client: tuple[str, ...], moved_to: str | None, path: str, tmp_path: Path
+    client: tuple[str, ...], moved_to: str | None, path: str, tmp_path: Path, commands
 ) -> None:
     moved = {"COPILOT_HOME": str(tmp_path / moved_to)} if moved_to else {}
-    person = Administrator({"HOME": str(tmp_path), "MCP_URL": MCP_URL, **moved})
+    person = Administrator({"HOME": str(tmp_path), "MCP_URL": MCP_URL, **moved}, commands)
 
     ran = await person.run("config", *client, "--write")
 
