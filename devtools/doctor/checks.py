@@ -53,15 +53,15 @@ class Check(Generic[ValueT]):
     """One thing that must hold.
 
     `look` returns what it found out, or raises Failed or NotChecked. It is called when every check
-    of `after` has ended, and not at all where one of them failed, unless `needs_all` is False.
-    `fact` words the value.
+    of `after` and `once_ended` has ended, and not at all where one of `after` failed. `fact` words
+    the value.
     """
 
     name: str
     look: Callable[[], Awaitable[ValueT]]
     after: Sequence["Check[Any]"] = ()
     fact: Callable[[ValueT], str] | None = None
-    needs_all: bool = True
+    once_ended: Sequence["Check[Any]"] = ()
     _values: list[ValueT] = field(default_factory=list, init=False)
     _finding: Finding | None = field(default=None, init=False)
     _failed_first: str = field(default="", init=False)
@@ -100,9 +100,11 @@ class Check(Generic[ValueT]):
     async def _find(self) -> Finding:
         for earlier in self.after:
             await earlier._ended.wait()  # noqa: SLF001 of this very class
-            if earlier._failed_first and self.needs_all:  # noqa: SLF001
+            if earlier._failed_first:  # noqa: SLF001
                 self._failed_first = earlier._failed_first  # noqa: SLF001
                 return Finding(self.name, "not_checked", f"{self._failed_first!r} failed")
+        for earlier in self.once_ended:
+            await earlier._ended.wait()  # noqa: SLF001
         try:
             value = await self.look()
         except NotChecked as reason:

@@ -3,15 +3,21 @@
 import argparse
 import logging
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from devtools.doctor import console
 from devtools.mcp_url import mcp_url
+from rally_mcp.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from devtools.doctor.google_cloud import Database
     from devtools.doctor.report import Report
+
+_STOPPED = 130
+"""What shells make of SIGINT."""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -41,18 +47,29 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def run(options: argparse.Namespace) -> int:
-    """Examine, and print the report; return 0 where nothing failed, 1 otherwise."""
+    """Examine, and print the report; return the exit code.
+
+    0 where nothing failed, 1 where something did or the report cannot be written, 2 where nothing
+    can be asked, 130 where somebody stopped it.
+    """
+    try:
+        return _run(options)
+    except ConfigurationError as error:
+        print(f"rally-mcp: {error.message}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("rally-mcp: stopped", file=sys.stderr)
+        return _STOPPED
+
+
+def _run(options: argparse.Namespace) -> int:
     # All that a check needs takes a second to import: the other commands need not wait for it.
     import anyio
 
     with _quiet_logs():
         report: Report = anyio.run(_examine, options)
-    if options.as_json:
-        print(report.as_json())
-    else:
-        for line in report.lines():
-            print(line)
-    return 0 if report.ok else 1
+    text = report.as_json() if options.as_json else "\n".join(report.lines())
+    return 0 if console.written(text) and report.ok else 1
 
 
 async def _examine(options: argparse.Namespace) -> "Report":

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from devtools.doctor import discovery, endpoint, google_cloud, sign_in
+from devtools.doctor import callback, discovery, endpoint, google_cloud, sign_in
 from devtools.doctor.checks import Check
 from devtools.doctor.discovery import ResourceMetadata, ServerMetadata
 from devtools.doctor.endpoint import Description
@@ -40,23 +40,26 @@ def deployment_checks(
     mcp = _mcp_endpoint(mcp_url, outside)
     auth = _auth_redirect(mcp, outside)
     signing_in = _sign_in(mcp_url, mcp, auth, outside)
-    callback = function_checks(
+    oauth_callback = function_checks(
         outside,
         Function.OAUTH_CALLBACK,
         lambda: f"{_origin(signing_in.redirect_uri.value)}/callback/health",
         (signing_in.redirect_uri,),
     )
-    functions = (mcp.function, auth.function, callback)
+    functions = (mcp.function, auth.function, oauth_callback)
     answers = [each.answers for each in functions]
     together = (
-        Check(
-            "one version everywhere", lambda: check_versions(functions), answers, needs_all=False
-        ),
-        Check("clock", lambda: check_clocks(functions), answers, needs_all=False),
+        Check("one version everywhere", lambda: check_versions(functions), once_ended=answers),
+        Check("clock", lambda: check_clocks(functions), once_ended=answers),
     )
     of_google = _google(database, auth.server, google) if database else ()
     return DeploymentChecks(
-        (*mcp.all, *auth.all, *signing_in.all, *callback.all, *together, *of_google),
+        (
+            *(*mcp.all, *auth.all, *signing_in.all, *oauth_callback.all),
+            _end_of_sign_in(signing_in, oauth_callback, outside),
+            *together,
+            *of_google,
+        ),
         mcp.function.answers,
         signing_in.redirect_uri,
     )
@@ -125,6 +128,8 @@ def _auth_redirect(mcp: _McpEndpoint, outside: Outside) -> _AuthRedirect:
 
 @dataclass(frozen=True, slots=True)
 class _SignIn:
+    request: Check[httpx.URL]
+    parameters: Check[None]
     redirect_uri: Check[str]
     all: Sequence[Check[Any]]
 
@@ -160,7 +165,24 @@ def _sign_in(mcp_url: str, mcp: _McpEndpoint, auth: _AuthRedirect, outside: Outs
         lambda uri: f"register this redirect_uri at {upstream().title}: {uri}",
     )
     door = Check("upstream's authorization endpoint", ask_upstream, (parameters, redirect_uri))
-    return _SignIn(redirect_uri, (link, request, parameters, redirect_uri, door))
+    all_checks = (link, request, parameters, redirect_uri, door)
+    return _SignIn(request, parameters, redirect_uri, all_checks)
+
+
+def _end_of_sign_in(
+    signing_in: _SignIn, oauth_callback: FunctionChecks, outside: Outside
+) -> Check[None]:
+    async def decline() -> None:
+        state = signing_in.request.value.params["state"]
+        await callback.declines(outside.requests, signing_in.redirect_uri.value, state)
+
+    return Check(
+        "callback",
+        decline,
+        (signing_in.parameters, signing_in.redirect_uri, oauth_callback.answers),
+        # Afterwards nothing waits for the state any more.
+        once_ended=signing_in.all,
+    )
 
 
 def _google(

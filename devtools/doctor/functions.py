@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from devtools.doctor import network
 from devtools.doctor.checks import Check, Failed, NotChecked
-from devtools.doctor.network import Resolve, UsesProxy
+from devtools.doctor.network import Resolve
 from devtools.doctor.requests import Requests, cloud_name, quoted, read, remedy_for
 from rally_mcp.settings import Function
 
@@ -45,7 +45,6 @@ class Outside:
 
     requests: Requests
     resolve: Resolve = network.resolve
-    uses_proxy: UsesProxy = network.uses_proxy
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ def function_checks(
     requests = outside.requests
     addresses = Check(
         f"DNS of {function}",
-        lambda: network.addresses(health_url(), outside.resolve, outside.uses_proxy),
+        lambda: network.addresses(health_url(), outside.resolve, requests.proxy_of),
         after,
         ", ".join,
     )

@@ -7,6 +7,7 @@ is not checked, and the role that allows it is named.
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from anyio.to_thread import run_sync
@@ -37,6 +38,8 @@ DATABASE = "rally-mcp"
 _SECONDS = 20.0
 """For one request to an API of Google's."""
 
+_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+
 
 def _open_store(project: str, database: str) -> Store:
     from rally_mcp.storage.firestore import FirestoreStore
@@ -51,9 +54,17 @@ def _administration() -> "FirestoreAdminAsyncClient":
 
 
 async def _find_credentials() -> None:
-    import google.auth
+    await run_sync(_refresh_credentials, abandon_on_cancel=True)
 
-    await run_sync(google.auth.default, abandon_on_cancel=True)
+
+def _refresh_credentials() -> None:
+    import google.auth
+    from google.auth.transport.requests import Request
+
+    # Those that have ended are found like any other: only a new access token tells.
+    credentials, _ = google.auth.default(scopes=[_SCOPE])
+    request = partial(Request(), timeout=_SECONDS)
+    credentials.refresh(request)  # type: ignore[no-untyped-call]  # the library left it untyped
 
 
 def _is_emulated() -> bool:
@@ -64,7 +75,8 @@ def _is_emulated() -> bool:
 class Google:
     """How Google's services are reached; tests bring stand-ins.
 
-    `find_credentials` raises google.auth's DefaultCredentialsError where there are none.
+    `find_credentials` gets an access token. It raises google.auth's DefaultCredentialsError where
+    there are no credentials, RefreshError where they have ended, TransportError without an answer.
     """
 
     find_credentials: Callable[[], Awaitable[None]] = _find_credentials
@@ -83,12 +95,16 @@ class Database:
 
     @property
     def prefix(self) -> str:
-        """What the names of this deployment's parts begin with."""
-        return self.name.removesuffix(DATABASE) if self.name.endswith(DATABASE) else ""
+        """What the names of this deployment's parts begin with.
+
+        A database that was restored may have something more at its end.
+        """
+        before, found, _ = self.name.partition(DATABASE)
+        return before if found else ""
 
 
 def credentials_check(google: Google) -> Check[None]:
-    """Return the check that there are Google credentials on this machine."""
+    """Return the check that there are Google credentials on this machine, and that they work."""
     return Check("Google credentials", lambda: _credentials(google))
 
 
@@ -113,7 +129,7 @@ def database_checks(
 
 
 async def _credentials(google: Google) -> None:
-    from google.auth.exceptions import DefaultCredentialsError
+    from google.auth.exceptions import DefaultCredentialsError, RefreshError, TransportError
 
     try:
         await google.find_credentials()
@@ -122,6 +138,20 @@ async def _credentials(google: Google) -> None:
             "there are none on this machine",
             "run `gcloud auth application-default login`, or run this as a service account",
         ) from None
+    except RefreshError as error:
+        if error.retryable:
+            raise _no_answer() from None
+        raise Failed("they have ended", "run `gcloud auth application-default login`") from None
+    except TransportError:
+        raise _no_answer() from None
+
+
+def _no_answer() -> Failed:
+    return Failed(
+        "Google does not answer",
+        "check this machine's way to oauth2.googleapis.com (HTTPS_PROXY, SSL_CERT_FILE), and try "
+        "again",
+    )
 
 
 async def ttl_policies(google: Google, database: Database) -> None:

@@ -2,7 +2,6 @@
 
 import socket
 import ssl
-import urllib.request
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
@@ -11,6 +10,7 @@ import anyio
 import httpx
 
 from devtools.doctor.checks import Failed, NotChecked
+from devtools.doctor.proxy import ProxyOf
 from devtools.doctor.requests import Requests
 
 LEAST_VALIDITY = timedelta(days=14)
@@ -18,9 +18,6 @@ LEAST_VALIDITY = timedelta(days=14)
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Look a name up: (host, port) -> addresses. Raises OSError where it has none."""
-
-UsesProxy = Callable[[str], bool]
-"""Tell whether requests to a URL go through a proxy, which then looks the name up."""
 
 _PORTS = {"https": 443, "http": 80}
 _EXPIRED, _FOR_ANOTHER_NAME = 10, {62, 64}
@@ -33,19 +30,12 @@ async def resolve(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
-def uses_proxy(url: str) -> bool:
-    """Tell what the environment says of a URL (HTTPS_PROXY, NO_PROXY and their like)."""
-    parts = urlsplit(url)
-    has_proxy = parts.scheme in urllib.request.getproxies()
-    return has_proxy and not urllib.request.proxy_bypass(parts.netloc)
-
-
-async def addresses(url: str, resolve: Resolve, uses_proxy: UsesProxy) -> Sequence[str]:
+async def addresses(url: str, resolve: Resolve, proxy_of: ProxyOf) -> Sequence[str]:
     """Return the addresses of a URL's host."""
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if uses_proxy(url):
-        raise NotChecked("the proxy of this machine's environment looks names up")
+    if proxy := proxy_of(url):
+        raise NotChecked(f"the proxy {proxy} looks names up")
     try:
         found = await resolve(host, parts.port or _PORTS[parts.scheme])
     except (OSError, UnicodeError) as error:
@@ -66,7 +56,7 @@ async def certificate_end(url: str, requests: Requests, remedy: str) -> datetime
     if urlsplit(url).scheme != "https":
         raise NotChecked("the address is plain http, for this machine alone")
     try:
-        response = await requests.send("GET", url, remedy)
+        response = await requests.send_for_headers("GET", url, remedy)
     except Failed as failed:
         raise _tls_failure(url, failed) or failed from failed.__cause__
     end = _end_of_certificate(response)

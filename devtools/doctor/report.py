@@ -33,7 +33,7 @@ class Report:
 
     def as_json(self) -> str:
         """Return the JSON document."""
-        members = ("name", "outcome", "problem", "remedy")
+        members = ("name", "outcome", "problem", "remedy", "fact")
         document = {
             "mcp_url": self.mcp_url,
             "ok": self.ok,

@@ -97,8 +97,12 @@ def _storage_checks(
     if loaded.storage == "firestore":
         database = Database(loaded.google_cloud_project, loaded.firestore_database)
         return google_cloud.database_checks(google, database, credentials, is_required=True)
-    name = f"SQLite file {loaded.sqlite_path}"
-    return (Check(name, lambda: store_check.round_trip(open_store(loaded, now))),)
+
+    async def look() -> None:
+        await store_check.see_file(loaded.sqlite_path)
+        await store_check.round_trip(open_store(loaded, now))
+
+    return (Check(f"SQLite file {loaded.sqlite_path}", look),)
 
 
 def _secret_checks(

@@ -9,13 +9,22 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from devtools.doctor.checks import Failed, NotChecked
 from devtools.doctor.discovery import upstreams_of
-from devtools.doctor.requests import SERVER_ERROR, Requests, quoted, read, remedy_for
+from devtools.doctor.requests import (
+    NO_URL,
+    SERVER_ERROR,
+    Requests,
+    quoted,
+    read,
+    remedy_for,
+    remedy_for_location,
+)
 from rally_mcp.crypto import s256_challenge
 from rally_mcp.identity_providers.declaration import IdentityProvider
 from rally_mcp.identity_providers.registry import UPSTREAMS
@@ -30,6 +39,12 @@ _STORE = (
     "check that the service account of {function} may read and write the Firestore database that "
     "GOOGLE_CLOUD_PROJECT and FIRESTORE_DATABASE name; its log says more"
 )
+SAME_EVERYWHERE = (
+    "set STORAGE, GOOGLE_CLOUD_PROJECT, FIRESTORE_DATABASE (or SQLITE_PATH) and UPSTREAMS to the "
+    "same on all three functions"
+)
+"""What to do about a function that does not know of a sign-in that another one began."""
+
 _CLIENT_ERRORS = range(400, 500)
 _UNKNOWN_CLIENT, _LOGIN_PAGE = {400, 401, 404}, 401
 """What upstreams answer where the client or its redirect_uri is not registered; some show their
@@ -118,14 +133,24 @@ async def followed(requests: Requests, link: str) -> httpx.URL:
     response = await requests.send("GET", link, remedy_for(function))
     location = response.headers.get("location", "")
     if response.status_code == 302 and location:  # noqa: PLR2004 RFC 9110 §15.4.3
-        return httpx.URL(location)
+        return _url(location)
     if response.status_code in _CLIENT_ERRORS:
         raise Failed(
             f"HTTP {response.status_code} for a link that was just made, expected 302",
-            "set STORAGE, GOOGLE_CLOUD_PROJECT and FIRESTORE_DATABASE to the same on all three "
-            f"functions, and route /auth to {function}",
+            f"{SAME_EVERYWHERE}, and route /auth to {function}",
         )
     raise Failed(f"HTTP {response.status_code}, expected 302", _STORE.format(function=function))
+
+
+def _url(location: str) -> httpx.URL:
+    try:
+        # Stricter than httpx, which makes a name of an address with half its brackets.
+        is_url = bool(urlsplit(location).hostname)
+    except ValueError:
+        is_url = False
+    if not is_url:
+        raise Failed(NO_URL, remedy_for_location(Function.AUTH_REDIRECT))
+    return httpx.URL(location)
 
 
 def check_request(link: str, upstream: Upstream, request: httpx.URL) -> None:
@@ -180,7 +205,7 @@ async def upstream_accepts(requests: Requests, title: str, request: httpx.URL) -
         f"{title} is out of reach from here: check its address in the settings, and this "
         "network's way there"
     )
-    response = await requests.send(
+    response = await requests.send_for_headers(
         "GET", str(request), unreachable, headers={"Accept": "text/html"}
     )
     status = response.status_code

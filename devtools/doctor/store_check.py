@@ -1,7 +1,10 @@
 """The store: a document that is written, read and deleted, as the functions do it."""
 
 import secrets
+import sqlite3
 from datetime import timedelta
+
+import anyio
 
 from devtools.doctor.checks import Failed, NotPermitted
 from rally_mcp.authorization_server.replay_marks import REPLAY_MARKS
@@ -12,6 +15,19 @@ from rally_mcp.storage.port import Store, Stored
 
 _LIFE = timedelta(minutes=1)
 """Of the document, should it not be deleted."""
+
+
+async def see_file(path: str) -> None:
+    """See that SQLite's file is there: opening the store would make it."""
+    try:
+        await anyio.Path(path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise Failed(
+            "there is no such file",
+            "the functions make it on their first use: start one, or correct SQLITE_PATH",
+        ) from None
+    except OSError:
+        return  # it is there, or may be: the store tells more
 
 
 async def round_trip(store: Store) -> None:
@@ -44,6 +60,7 @@ async def _round_trip(store: Store) -> bool:
 def _failure(error: RallyMcpError) -> Exception:
     from google.api_core import exceptions as google
 
+    or_else = ""
     match error.__cause__:
         case google.Forbidden():
             return NotPermitted(
@@ -61,7 +78,10 @@ def _failure(error: RallyMcpError) -> Exception:
                 "the database refuses: it is in Datastore mode",
                 "make another one in Native mode, and name it with FIRESTORE_DATABASE",
             )
+        case sqlite3.Error(sqlite_errorcode=code) if code & 0xFF == sqlite3.SQLITE_READONLY:
+            or_else = ", or make it writable"
     problem, _, remedy = error.message.partition(". ")
     if isinstance(error, ConfigurationError):
-        return Failed(problem, remedy[:1].lower() + remedy[1:] or "correct the settings")
+        told = remedy[:1].lower() + remedy[1:] or "correct the settings"
+        return Failed(problem, f"{told}{or_else}")
     return Failed(problem, "check the way to it, and try again")

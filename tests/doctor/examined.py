@@ -93,7 +93,7 @@ class Examined:
     clock: Clock
     changes: dict[str, Change] = field(default_factory=dict)
     resolve: Callable[[str, int], Awaitable[Sequence[str]]] = in_a_zone_file
-    uses_proxy: Callable[[str], bool] = lambda _: False
+    proxy_of: Callable[[str], str | None] = lambda _: None
     sent: list[httpx.Request] = field(default_factory=list)
     seconds: float = 5.0
 
@@ -120,7 +120,7 @@ class Examined:
         return format_datetime(self.clock() + timedelta(**ahead), usegmt=True)
 
     def _outside(self, http: httpx.AsyncClient) -> Outside:
-        return Outside(Requests(http, self.clock, self.seconds), self.resolve, self.uses_proxy)
+        return Outside(Requests(http, self.clock, self.seconds, self.proxy_of), self.resolve)
 
     def _client(self) -> httpx.AsyncClient:
         wire = _Wire(self.applications, self.changes, self.sent)

@@ -84,7 +84,7 @@ async def test_what_waits_for_something_unchecked_is_made_unless_it_needs_the_re
 
 async def test_a_check_can_be_made_of_what_is_left() -> None:
     first = Check("first", fails)
-    last = Check("last", holds, (first,), needs_all=False)
+    last = Check("last", holds, once_ended=(first,))
 
     assert describe(*await checks.run([first, last])) == [("first", "fail"), ("last", "ok")]
 

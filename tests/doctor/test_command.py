@@ -38,8 +38,8 @@ def test_nothing_is_found_wrong_with_a_running_server(
     )
 
 
-async def test_programs_get_one_json_document(dev_server: DevServer) -> None:
-    ran = await Administrator({}).run("doctor", dev_server.mcp_url, "--json")
+async def test_programs_get_one_json_document(dev_server: DevServer, commands) -> None:
+    ran = await Administrator({}, commands).run("doctor", dev_server.mcp_url, "--json")
 
     document = ran.document
     checks = document.pop("checks")
@@ -51,9 +51,11 @@ async def test_programs_get_one_json_document(dev_server: DevServer) -> None:
         "redirect_uri": dev_server.callback_url,
     }
     assert {frozenset(check) for check in checks} == {
-        frozenset({"name", "outcome", "problem", "remedy"})
+        frozenset({"name", "outcome", "problem", "remedy", "fact"})
     }
     assert {check["outcome"] for check in checks} == {"ok", "not_checked"}
+    facts = {check["name"]: check["fact"] for check in checks}
+    assert facts["mcp_endpoint answers"] == f"version {__version__}"
 
 
 def test_a_remedy_is_named_where_nothing_answers(nowhere: str, capsys: Printed) -> None:
@@ -98,15 +100,15 @@ def test_a_command_line_that_is_wrong_is_answered_with_what_is_right(
     assert named in capsys.readouterr().err
 
 
-async def test_an_environment_without_settings_ends_with_one(tmp_path) -> None:
-    ran = await Administrator({}).run("doctor")
+async def test_an_environment_without_settings_ends_with_one(commands) -> None:
+    ran = await Administrator({}, commands).run("doctor")
 
     assert (ran.exit_code, ran.err) == (1, "")
     assert ran.lines[0].startswith("FAIL  settings of mcp_endpoint: MCP_URL is missing; set it: ")
 
 
 async def test_an_environment_with_an_emulator_is_written_and_read(
-    dev_server: DevServer, firestore_emulator
+    dev_server: DevServer, commands, firestore_emulator
 ) -> None:
     environment = {
         "MCP_URL": dev_server.mcp_url,
@@ -120,7 +122,7 @@ async def test_an_environment_with_an_emulator_is_written_and_read(
     project = f"rally-mcp-{secrets.token_hex(8)}"
     options = ("--project", project, "--database", "rally-mcp")
 
-    ran = await Administrator(environment).run("doctor", *options)
+    ran = await Administrator(environment, commands).run("doctor", *options)
 
     assert (ran.exit_code, ran.err) == (0, "")
     assert ran.lines[3:] == [
@@ -142,6 +144,7 @@ async def test_an_environment_with_an_emulator_is_written_and_read(
 )
 async def test_a_deployment_on_this_machine_has_parts_at_google_only_where_that_is_said(
     dev_server: DevServer,
+    commands,
     firestore_emulator,
     options: list[str],
     environment: dict[str, str],
@@ -150,7 +153,7 @@ async def test_a_deployment_on_this_machine_has_parts_at_google_only_where_that_
     # Credentials that are none: those of the machine must not decide a test.
     environment |= {"GOOGLE_APPLICATION_CREDENTIALS": "/dev/null"}
 
-    ran = await Administrator(environment).run("doctor", dev_server.mcp_url, *options)
+    ran = await Administrator(environment, commands).run("doctor", dev_server.mcp_url, *options)
 
     told = [line for line in ran.lines if "Firestore database rally-mcp" in line]
     assert bool(told) == is_asked

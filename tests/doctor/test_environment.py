@@ -28,9 +28,26 @@ class RefusingStore(SqliteStore):
         raise ConfigurationError("Firestore refuses") from errors.PermissionDenied("x")
 
 
+async def new_file(path: Path) -> None:
+    store = SqliteStore(path, clock=now)
+    await store.get("replay_marks", "any")
+    await store.close()
+
+
+def make_read_only(path: Path) -> None:
+    """Raise the write version in SQLite's header: whoever runs this, SQLite then only reads.
+
+    The permissions of the file would not stop root.
+    """
+    with path.open("r+b") as file:
+        file.seek(18)
+        file.write(b"\xff")
+
+
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """What a function is told that runs on this machine."""
+    """What a function is told that has run on this machine before."""
+    Path(tmp_path, "rally-mcp.db").touch()
     return {
         "MCP_URL": "http://127.0.0.1:8080/mcp",
         "AUTH_URL": "http://127.0.0.1:8081",
@@ -134,6 +151,35 @@ async def test_a_file_that_is_no_database_is_found(
     assert name == f"SQLite file {tmp_path}"
     assert "cannot be used as a database" in finding.problem
     assert "name a file that SQLite made" in finding.remedy
+
+
+async def test_a_file_that_is_not_there_is_found_and_not_made(
+    here: Examined, environment, tmp_path: Path
+) -> None:
+    missing = tmp_path / "folder" / "rally-mcp.db"
+    environment["SQLITE_PATH"] = str(missing)
+
+    [(name, finding)] = failed(await here.environment_report(environment)).items()
+
+    assert name == f"SQLite file {missing}"
+    assert finding.problem == "there is no such file"
+    assert "make it on their first use: start one, or correct SQLITE_PATH" in finding.remedy
+    assert not missing.parent.exists()
+
+
+async def test_a_file_that_may_only_be_read_is_found(
+    here: Examined, environment, tmp_path: Path
+) -> None:
+    path = tmp_path / "read-only.db"
+    environment["SQLITE_PATH"] = str(path)
+    await new_file(path)
+    make_read_only(path)
+
+    [(name, finding)] = failed(await here.environment_report(environment)).items()
+
+    assert name == f"SQLite file {path}"
+    assert "cannot be used as a database" in finding.problem
+    assert finding.remedy.endswith(", or make it writable")
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,18 @@ async def test_without_credentials_that_alone_fails(examined: Examined, google: 
 
 
 @pytest.mark.parametrize(
+    ("name", "prefix"),
+    [("rally-mcp", ""), ("dev-rally-mcp", "dev-"), ("dev-rally-mcp-2", "dev-"), ("(default)", "")],
+)
+def test_the_parts_of_a_database_that_was_restored_keep_their_prefix(
+    name: str, prefix: str
+) -> None:
+    database = Database("project-1", name)
+
+    assert google_cloud.secret_name(database, "rally") == f"{prefix}rally-client-secret"
+
+
+@pytest.mark.parametrize(
     ("error", "seen", "to_do"),
     [
         (errors.NotFound("x"), "there is no such database", "create it with terraform apply"),

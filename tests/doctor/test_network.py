@@ -16,11 +16,20 @@ from devtools.doctor.google_cloud import Google
 from devtools.doctor.report import Report
 from devtools.doctor.requests import Requests
 from rally_mcp.bootstrap.foundations import now
-from tests.doctor.examined import Examined, failed, instead, lines, outcomes
+from tests.doctor.examined import (
+    HEALTH,
+    Examined,
+    failed,
+    instead,
+    lines,
+    no_connection,
+    outcomes,
+)
 from tests.doctor.tls_server import certificate, listening
 
 TLS = "TLS of mcp_endpoint"
 PUBLIC = httpx.create_ssl_context(trust_env=False)
+PROXY = "proxy.example:3128"
 RUN_APP = "https://mcp-endpoint-123.us-central1.run.app/mcp"
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -35,7 +44,7 @@ async def report_of(
     """Examine what listens at a port of this machine."""
     limits = httpx.Limits(max_keepalive_connections=0)
     async with httpx.AsyncClient(verify=trust, trust_env=False, limits=limits) as http:
-        outside = Outside(Requests(http, clock, 5.0), resolve, lambda _: False)
+        outside = Outside(Requests(http, clock, 5.0, lambda _: None), resolve)
         return await examination.of_deployment(mcp_url, outside, Google())
 
 
@@ -76,13 +85,27 @@ async def test_a_name_of_this_machine_is_looked_up_as_programs_do() -> None:
 
 
 async def test_a_proxy_looks_names_up_itself(examined: Examined) -> None:
-    behind = replace(examined, resolve=unknown, uses_proxy=lambda _: True)
+    behind = replace(examined, resolve=unknown, proxy_of=lambda _: PROXY)
 
     report = await behind.report()
 
     assert failed(report) == {}
     assert outcomes(report)["DNS of mcp_endpoint"] == "not_checked"
+    assert f"because the proxy {PROXY} looks names up" in "\n".join(lines(report))
     assert outcomes(report)["mcp_endpoint answers"] == "ok"
+
+
+async def test_a_proxy_that_may_be_what_does_not_answer_is_named(examined: Examined) -> None:
+    examined.changes[HEALTH["mcp_endpoint"]] = no_connection
+    behind = replace(examined, proxy_of=lambda _: PROXY)
+
+    [finding] = failed(await behind.report()).values()
+
+    assert finding.problem == (
+        f"no answer from 127.0.0.1:8080 through the proxy {PROXY} (ConnectError)"
+    )
+    assert "check that this proxy answers and lets 127.0.0.1:8080 through" in finding.remedy
+    assert "that mcp-endpoint is deployed and public" in finding.remedy
 
 
 async def test_the_end_of_a_certificate_is_told(tmp_path) -> None:

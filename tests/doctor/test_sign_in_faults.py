@@ -102,7 +102,21 @@ async def test_functions_on_different_databases_are_found(deploy, clock) -> None
     [(name, finding)] = failed(report).items()
     assert name == "sign-in link"
     assert finding.problem == "HTTP 400 for a link that was just made, expected 302"
-    assert "set STORAGE, GOOGLE_CLOUD_PROJECT and FIRESTORE_DATABASE to the same" in finding.remedy
+    assert (
+        "set STORAGE, GOOGLE_CLOUD_PROJECT, FIRESTORE_DATABASE (or SQLITE_PATH) and UPSTREAMS to "
+        "the same on all three functions" in finding.remedy
+    )
+
+
+async def test_functions_in_front_of_different_upstreams_are_found(deploy_with) -> None:
+    one = deploy_with("github,rally")
+    another = deploy_with("rally", SQLITE_PATH=one.settings["SQLITE_PATH"])
+    applications = served(one).applications | one.further
+    applications[AUTH_ORIGIN] = served(another).applications[AUTH_ORIGIN]
+
+    report = await Examined(applications, one.clock).report()
+
+    assert "UPSTREAMS to the same" in failed(report)["sign-in link"].remedy
 
 
 @pytest.mark.parametrize(
@@ -111,8 +125,11 @@ async def test_functions_on_different_databases_are_found(deploy, clock) -> None
         (instead(500), "HTTP 500, expected 302", "service account of auth_redirect may read"),
         (instead(200), "HTTP 200, expected 302", "service account of auth_redirect may read"),
         (no_connection, "no answer from 127.0.0.1:8081", "auth-redirect is deployed and public"),
+        (instead(302, location="http://[bad"), "Location is no URL", "the upstream's address in"),
+        (instead(302, location="http://[bad]"), "Location is no URL", "the upstream's address in"),
+        (instead(302, location="login"), "Location is no URL", "the upstream's address in"),
     ],
-    ids=["down", "a page", "refused"],
+    ids=["down", "a page", "refused", "half a host", "no host", "a path"],
 )
 async def test_a_link_has_to_lead_to_the_upstream(
     examined: Examined, change: Change, seen: str, to_do: str
