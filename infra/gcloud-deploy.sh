@@ -9,6 +9,8 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=infra/gcloud/arguments.sh
 source "$here/gcloud/arguments.sh"
+# shellcheck source=infra/gcloud/settings.sh
+source "$here/gcloud/settings.sh"
 # shellcheck source=infra/gcloud/calls.sh
 source "$here/gcloud/calls.sh"
 # shellcheck source=infra/gcloud/project.sh
@@ -45,7 +47,7 @@ mcp.json of VS Code (each person signs in alone; put no Session-ID into a file t
   {"servers": {"rally": {"type": "http", "url": "$mcp_url"}}}
 
 Then see whether all is well:
-  rally-mcp doctor $mcp_url --project $project
+  .venv/bin/rally-mcp doctor $mcp_url --project $project --database $database
 TEXT
 }
 
@@ -53,7 +55,7 @@ without_public_invoker() {
     local key
     cat <<TEXT
 
-Nobody may call the functions yet (--no-public-invoker). Where an organisation policy forbids
+The public has no right to call the functions (--no-public-invoker). Where an organisation policy forbids
 allUsers, turn Cloud Run's own check off; the functions check their callers themselves:
 TEXT
     for key in $functions; do
@@ -68,6 +70,7 @@ trap 'rm -rf "$scratch"' EXIT
 read_source
 enable_services
 ask_project_number
+look_at_functions
 make_service_accounts
 make_database
 make_secrets
@@ -77,7 +80,8 @@ make_image_repository
 make_bucket
 make_metrics
 deploy_functions
-let_the_public_in
+withdraw_secrets
+set_public_access
 watch
 expire_records
 what_remains

@@ -3,6 +3,7 @@
 # shellcheck disable=SC2034  # the files beside this one use them
 
 functions="auth_redirect mcp_endpoint oauth_callback"
+known_upstreams="rally github entra_id yata"
 
 usage() {
     cat <<'TEXT'
@@ -16,15 +17,21 @@ usage: infra/gcloud-deploy.sh --project P --rally-client-id ID [option ...]
   --settings FILE       flat YAML with further settings: docs/settings.md (SETTINGS)
   --source FILE         the zip, or the functions folder (SOURCE; build/functions.zip)
   --alert-email A       who is written to when an alert fires; may be repeated (ALERT_EMAIL)
-  --no-public-invoker   leave allUsers out, where an organisation policy forbids it
+  --no-public-invoker   leave allUsers out, where an organisation policy forbids it; takes it away too
 
-Each may be an environment variable instead, named in brackets. gcloud must be signed in, and have its
-alpha commands, which alert policies need: gcloud components install alpha.
+Each may be an environment variable instead, named in brackets. Give the same ones each time: a run
+undoes what it is no longer told. Of an upstream that was taken out the secret stays, which no function
+may read any more; of an e-mail address the notification channel, which no alert uses.
+
+gcloud must be signed in, and have its alpha commands, which alert policies need:
+gcloud components install alpha.
 TEXT
 }
 
+# In one line, whatever line breaks are in what it quotes.
 refuse() {
-    echo "gcloud-deploy.sh: $1" >&2
+    local message=${1//[$'\r\n']/ }
+    printf 'gcloud-deploy.sh: %s\n' "$message" >&2
     exit 2
 }
 
@@ -63,27 +70,41 @@ take_option() {
 }
 
 check_arguments() {
-    local upstream email
     [[ -n $project ]] || refuse "--project is missing: the id of a Google Cloud project, such as acme-rally-mcp"
     [[ $project =~ ^[a-z][a-z0-9-]{4,28}[a-z0-9]$ ]] ||
         refuse "--project must be a project's id, such as acme-rally-mcp, not its number or title"
     [[ $region =~ ^[a-z]+-[a-z]+[0-9]{1,2}$ ]] || refuse "--region must be a region, such as europe-west1, not a zone"
     [[ $prefix =~ ^([a-z][a-z0-9-]{0,10}-)?$ ]] ||
         refuse "--name-prefix must end in a hyphen: up to 12 lower-case letters, digits and hyphens, such as dev-"
-    [[ -n $upstreams ]] || refuse "--upstreams must name one or more of rally, github, entra_id, yata"
-    for upstream in ${upstreams//,/ }; do
-        [[ $upstream =~ ^(rally|github|entra_id|yata)$ ]] ||
-            refuse "--upstreams must name one or more of rally, github, entra_id, yata, not $upstream"
-    done
-    if [[ ,$upstreams, == *,rally,* ]]; then
+    check_upstreams
+    if is_chosen rally; then
         [[ $rally_client_id =~ ^[!-~]+$ ]] ||
             refuse "--rally-client-id is missing: register an OAuth client at Rally (docs/operations.md) and give its client id"
     fi
-    for email in ${alert_emails//,/ }; do
-        [[ $email =~ ^[^@]+@[^@]+\.[^@]+$ ]] || refuse "--alert-email must be an e-mail address, not $email"
-    done
+    check_alert_emails
     [[ -e $source ]] || refuse "$source does not exist; run: make archive"
     command -v gcloud >/dev/null || refuse "gcloud is not on the PATH: https://cloud.google.com/sdk/docs/install"
+}
+
+# Names that the shell may take apart from here on. Blanks around a comma are no part of a name.
+check_upstreams() {
+    local given=$upstreams upstream
+    upstreams=$(sed 's/ *, */,/g; s/^ *//; s/ *$//' <<<"$given")
+    [[ $upstreams =~ ^(rally|github|entra_id|yata)(,(rally|github|entra_id|yata))*$ ]] ||
+        refuse "--upstreams must name one or more of rally, github, entra_id, yata, with commas between them, not '$given'"
+    for upstream in $known_upstreams; do
+        [[ ,${upstreams//,/,,}, != *,"$upstream",*,"$upstream",* ]] || refuse "--upstreams names $upstream twice"
+    done
+}
+
+check_alert_emails() {
+    local given=${alert_emails# } email
+    [[ $given != *[*?[]* ]] || refuse "--alert-email must be an e-mail address, not $given"
+    alert_emails=
+    for email in ${given//,/ }; do
+        [[ $email =~ ^[^@]+@[^@]+\.[^@]+$ ]] || refuse "--alert-email must be an e-mail address, not $email"
+        [[ " $alert_emails" == *" $email "* ]] || alert_emails+="$email "
+    done
 }
 
 derive_names() {
@@ -104,49 +125,10 @@ name_of() { echo "$prefix${1//_/-}"; }
 
 address_of() { echo "$1@$project.iam.gserviceaccount.com"; }
 
+is_chosen() { [[ ,$upstreams, == *,"$1",* ]]; }
+
 # entra_id → dev-entra-client-secret
 secret_of() { echo "$prefix${1%_id}-client-secret"; }
 
 # oauth_callback exchanges codes with it, mcp_endpoint refreshes; YATA has no sign-in.
 readers_of() { if [[ $1 == yata ]]; then echo mcp_endpoint; else echo "mcp_endpoint oauth_callback"; fi; }
-
-# Leaves NAME=value lines in $settings. A misspelt name would be ignored by the functions, and
-# READ_ONLY with it: so only names that docs/settings.md has are taken.
-read_settings() {
-    local line name known
-    settings=
-    if [[ -n $settings_file ]]; then
-        [[ -f $settings_file ]] || refuse "$settings_file does not exist; --settings takes flat YAML: NAME: value"
-        known=$(sed -n 's/^| `\([A-Z_]*\)` |.*/\1/p' "$here/../docs/settings.md")
-        while IFS= read -r line || [[ -n $line ]]; do
-            [[ $line =~ ^[[:space:]]*(#.*)?$ || $line == --- ]] && continue
-            name=${line%%:*}
-            [[ $name =~ ^(STORAGE|FIRESTORE_DATABASE|GOOGLE_CLOUD_PROJECT|SQLITE_PATH|MCP_URL|AUTH_URL|CALLBACK_URL|UPSTREAMS|RALLY_CLIENT_ID|TRUSTED_PROXY_HOPS|.*_CLIENT_SECRET)$ ]] &&
-                refuse "$settings_file: $name follows from the options; take it out"
-            grep -qxF -- "$name" <<<"$known" || refuse "$settings_file: $name is not in docs/settings.md"
-            settings+="$name=$(setting_value "$line")"$'\n'
-        done <"$settings_file"
-    fi
-    check_settings
-}
-
-setting_value() {
-    local value=${1#*:}
-    if [[ $value =~ ^[[:space:]]+\"([^\"\\]*)\"[[:space:]]*(#.*)?$ || $value =~ ^[[:space:]]+\'([^\']*)\'[[:space:]]*(#.*)?$ ]]; then
-        echo "${BASH_REMATCH[1]}"
-        return
-    fi
-    value=$(sed -n 's/[[:space:]]#.*//; s/[[:space:]]*$//; s/^[[:space:]]\{1,\}//p' <<<"$value")
-    [[ -n $value && ! $value =~ ^([][{}\"\'\&*!|%@\`]|-[[:space:]]|>) && ! $value =~ :([[:space:]]|$) ]] ||
-        refuse "$settings_file: ${1%%:*} must be one line, NAME: value, or NAME: \"value\""
-    echo "$value"
-}
-
-check_settings() {
-    local needed
-    for needed in github/GITHUB_CLIENT_ID entra_id/ENTRA_TENANT_ID entra_id/ENTRA_CLIENT_ID yata/YATA_URL yata/YATA_CLIENT_ID; do
-        if [[ ,$upstreams, == *,${needed%/*},* && $'\n'$settings != *$'\n'${needed#*/}=* ]]; then
-            refuse "--upstreams names ${needed%/*}, so the --settings file needs ${needed#*/}"
-        fi
-    done
-}

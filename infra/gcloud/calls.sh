@@ -11,7 +11,7 @@ look() {
     until answer=$(cloud "$@" 2>"$scratch/complaint"); do
         wait_or_stop "$(<"$scratch/complaint")"
     done
-    echo "$answer"
+    printf '%s\n' "$answer"
 }
 
 # change "what this does" ARGUMENT ...

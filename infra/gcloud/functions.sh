@@ -29,9 +29,14 @@ JSON
         --location="$region" --policy="$scratch/cleanup.json" --no-dry-run
 }
 
+# Leaves what Google has of all functions in $deployed.
+look_at_functions() {
+    deployed=$(described_functions)
+    keep_settings
+}
+
 deploy_functions() {
-    local key existing
-    existing=$(described_functions)
+    local key
     for key in $functions; do
         deploy_function "$key"
     done
@@ -63,7 +68,7 @@ CALLBACK_URL=$callback_url
 UPSTREAMS=$upstreams
 TRUSTED_PROXY_HOPS=1
 TEXT
-    [[ ,$upstreams, != *,rally,* ]] || echo "RALLY_CLIENT_ID=$rally_client_id"
+    ! is_chosen rally || echo "RALLY_CLIENT_ID=$rally_client_id"
     for upstream in ${upstreams//,/ }; do
         [[ " $(readers_of "$upstream") " != *" $1 "* ]] ||
             echo "$(variable_of "$upstream")=projects/$project/secrets/$(secret_of "$upstream")/versions/latest"
@@ -78,7 +83,7 @@ deploy_function() {
     local name wanted actual
     name=$(name_of "$1")
     wanted=$(wanted_function "$1" | LC_ALL=C sort)
-    actual=$(record_of "$name" <<<"$existing" | normal | LC_ALL=C sort)
+    actual=$(record_of "$name" <<<"$deployed" | normal | LC_ALL=C sort)
     [[ $actual != "$wanted" ]] || return 0
     if [[ -n $actual ]]; then
         say "$name differs:"
@@ -136,15 +141,17 @@ deploy() {
 }
 
 # The role goes on the Cloud Run service: a function itself does not take it.
-let_the_public_in() {
-    local key name existing
-    [[ $public_invoker == true ]] || return 0
+set_public_access() {
+    local key name existing is_public everybody=(--region="$region" --member=allUsers --role=roles/run.invoker)
     for key in $functions; do
         name=$(name_of "$key")
         existing=$(look run services get-iam-policy "$name" --region="$region" --flatten='bindings[].members' \
             --format='csv[no-heading](bindings.role,bindings.members)')
-        contains "$existing" roles/run.invoker,allUsers ||
-            change "letting everybody call $name" run services add-iam-policy-binding "$name" --region="$region" \
-                --member=allUsers --role=roles/run.invoker
+        is_public=false
+        ! contains "$existing" roles/run.invoker,allUsers || is_public=true
+        case $is_public,$public_invoker in
+            false,true) change "letting everybody call $name" run services add-iam-policy-binding "$name" "${everybody[@]}" ;;
+            true,false) change "no longer letting everybody call $name" run services remove-iam-policy-binding "$name" "${everybody[@]}" ;;
+        esac
     done
 }

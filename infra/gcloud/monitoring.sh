@@ -24,30 +24,35 @@ watch() {
 
 rendered() { sed "s/{prefix}/$prefix/g; s/{metric_prefix}/${prefix//-/_}/g" "$1" >"$scratch/rendered.yaml"; }
 
-# Leaves the names of the channels in $channels.
+# Leaves the names of the channels in $channels, and NAME=address of those that earlier runs made for
+# others in $former_channels.
 make_channels() {
     local email title existing
     channels=
-    [[ -n ${alert_emails//[, ]/} ]] || return 0
     existing=$(channels_by_title)
-    for email in ${alert_emails//,/ }; do
+    for email in $alert_emails; do
         title="${prefix}rally-mcp $email"
-        [[ -n $(value_beside "$existing" "$title") ]] ||
-            change "making the notification channel for $email" alpha monitoring channels create \
-                --display-name="$title" --type=email --channel-labels="email_address=$email"
+        [[ -z $(value_beside "$existing" "$title") ]] || continue
+        change "making the notification channel for $email" alpha monitoring channels create \
+            --display-name="$title" --type=email --channel-labels="email_address=$email"
+        existing=$(channels_by_title)
     done
-    existing=$(channels_by_title)
-    for email in ${alert_emails//,/ }; do
+    for email in $alert_emails; do
         channels+=,$(value_beside "$existing" "${prefix}rally-mcp $email")
     done
+    former_channels=$(awk -F '|' -v deployment="${prefix}rally-mcp" -v emails=" $alert_emails" '
+    $1 == deployment " " $3 && !index(emails, " " $3 " ") { print $2 "=" $3 }' <<<"$existing")
 }
 
-channels_by_title() { look alpha monitoring channels list --format='csv[no-heading,separator="|"](displayName,name)'; }
+channels_by_title() {
+    look alpha monitoring channels list --format='csv[no-heading,separator="|"](displayName,name,labels.email_address)'
+}
 
 make_alerts() {
     local file alert existing policy
     existing=$(look alpha monitoring policies list \
         --format='csv[no-heading,separator="|"](userLabels.deployment,userLabels.alert,name,notificationChannels.list())')
+    tell_of_former_channels "$existing"
     for file in "$here"/alerts/*.yaml; do
         rendered "$file"
         alert=$(basename "$file" .yaml)
@@ -61,10 +66,19 @@ make_alerts() {
     done
 }
 
-# update_alert ALERT POLICY CHANNELS — channels that somebody added stay.
+# tell_of_former_channels POLICIES
+tell_of_former_channels() {
+    local former
+    for former in $former_channels; do
+        [[ $1 != *"${former%%=*}"* ]] || say "no longer writing to ${former#*=} when an alert fires"
+    done
+}
+
+# update_alert ALERT POLICY CHANNELS — channels that somebody added by hand stay.
 update_alert() {
-    local all
-    all=$(tr ',' '\n' <<<"$3,$channels" | sed '/^$/d' | LC_ALL=C sort -u | paste -sd, -)
+    local all former
+    former=$(cut -d = -f 1 <<<"$former_channels")
+    all=$(tr ',' '\n' <<<"$3,$channels" | { grep -vxF -- "$former" || true; } | sed '/^$/d' | LC_ALL=C sort -u | paste -sd, -)
     change "keeping the alert $1 as its file says" alpha monitoring policies update "$2" --policy-from-file="$scratch/rendered.yaml" \
         ${all:+--set-notification-channels="$all"}
 }

@@ -26,14 +26,22 @@ make_service_accounts() {
     local key existing
     existing=$(look iam service-accounts list --format='value(email)')
     for key in $functions; do
-        make_service_account "$(name_of "$key")" "Rally MCP: $key"
+        make_service_account "$(name_of "$key")" "Rally MCP: $key" --description="$(description_of "$key")"
     done
     make_service_account "$builder" "Rally MCP: builds the functions"
 }
 
+# make_service_account ID TITLE [OPTION]
 make_service_account() {
     contains "$existing" "$(address_of "$1")" ||
-        change "making the service account $1" iam service-accounts create "$1" --display-name="$2"
+        change "making the service account $1" iam service-accounts create "$1" --display-name="$2" "${@:3}"
+}
+
+# main.tf says what each function is for, to Terraform and here.
+description_of() {
+    awk -v key="$1" '
+    $1 == key && $3 == "{" { found = 1 }
+    found && $1 == "description" { gsub(/^[^"]*"|"[^"]*$/, ""); print; exit }' "$here/main.tf"
 }
 
 # iam.tf says what each function may do, to Terraform and here: "get", "create" → datastore.entities.get,...

@@ -26,6 +26,7 @@ ENTRA_CLIENT_ID: 3f2504e0-4f89-41d3-9a0c-0305e82c3301 # the app's
 YATA_URL: https://todos.example.com
 YATA_CLIENT_ID: 'todo-client'
 READ_ONLY: "true"
+SERVER_NAME: -n
 """
 
 
@@ -65,6 +66,8 @@ def options(checkout: Path) -> list[str]:
         f"--source={checkout / 'functions'}",
         "--alert-email=platform@example.com",
         "--alert-email=oncall@example.com",
+        # One channel for one address.
+        "--alert-email=platform@example.com",
     ]
 
 

@@ -86,10 +86,14 @@ def test_the_accounts_and_roles_agree(first_run, plan):
     planned = plan.resources("google_project_iam_custom_role").values()
 
     assert {
-        account["email"].partition("@")[0]: account["displayName"]
+        (
+            account["email"].partition("@")[0],
+            account["displayName"],
+            account.get("description"),
+        )
         for account in named(first_run, "serviceAccounts").values()
     } == {
-        account["account_id"]: account["display_name"]
+        (account["account_id"], account["display_name"], account.get("description"))
         for account in plan.resources("google_service_account").values()
     }
     assert {

@@ -26,6 +26,8 @@ ENVIRONMENT = {
     "YATA_URL": "https://todos.example.com",
     "YATA_CLIENT_ID": "todo-client",
     "READ_ONLY": "true",
+    # A word that echo would take for an option of its own.
+    "SERVER_NAME": "-n",
 }
 SECRETS = "projects/acme-rally-mcp/secrets"
 READ_AT_SIGN_IN = {

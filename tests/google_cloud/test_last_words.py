@@ -36,7 +36,11 @@ def test_the_mcp_json_holds_the_address_and_nothing_of_a_person(first_run):
 
 
 def test_the_doctor_is_named_with_what_it_needs(first_run):
-    assert first_run.output.endswith(f"rally-mcp doctor {MCP_URL} --project acme-rally-mcp\n")
+    *_, last = first_run.output.splitlines()
+
+    assert last == (
+        f"  .venv/bin/rally-mcp doctor {MCP_URL} --project acme-rally-mcp --database dev-rally-mcp"
+    )
 
 
 def test_every_change_was_told_while_it_was_made(first_run):

@@ -20,10 +20,20 @@ GOOD = {"--project": "acme-rally-mcp", "--rally-client-id": "rally-client"}
         ({"--rally-client-id": ""}, "register an OAuth client at Rally"),
         ({"--region": "us-central1-a"}, "must be a region, such as europe-west1"),
         ({"--name-prefix": "dev"}, "must end in a hyphen"),
-        ({"--upstreams": "rally,jira"}, "rally, github, entra_id, yata, not jira"),
+        ({"--upstreams": "rally,jira"}, "with commas between them, not 'rally,jira'"),
+        ({"--upstreams": "rally github"}, "with commas between them, not 'rally github'"),
+        ({"--upstreams": "rally\ngithub"}, "with commas between them, not 'rally github'"),
+        ({"--upstreams": ", ,"}, "must name one or more of rally"),
+        ({"--upstreams": "*"}, "must name one or more of rally"),
+        ({"--upstreams": "rally,rally"}, "names rally twice"),
+        ({"--upstreams": "rally , github,yata, rally"}, "names rally twice"),
         ({"--upstreams": ""}, "must name one or more of rally"),
         ({"--upstreams": "rally,github"}, "the --settings file needs GITHUB_CLIENT_ID"),
+        # A file without settings is one.
+        ({"--upstreams": "github", "--settings": "/dev/null"}, "file needs GITHUB_CLIENT_ID"),
+        ({"--upstreams": " rally , github "}, "the --settings file needs GITHUB_CLIENT_ID"),
         ({"--alert-email": "platform"}, "must be an e-mail address, not platform"),
+        ({"--alert-email": "*@example.com"}, "must be an e-mail address, not *@example.com"),
         ({"--source": "/nowhere/functions.zip"}, "run: make archive"),
         ({"--settings": "/nowhere/settings.yaml"}, "takes flat YAML"),
         ({"--domain": "rally.example.com"}, "no option --domain; --help lists them"),
@@ -50,6 +60,13 @@ def test_a_bad_option_is_told_in_one_line_with_its_remedy(archive, changed, reme
         ("SERVER_NAME:", "SERVER_NAME must be one line"),
         ("SERVER_NAME: >-", "SERVER_NAME must be one line"),
         ("SERVER_NAME: 'it", "SERVER_NAME must be one line"),
+        ("SERVER_NAME: ~", "SERVER_NAME must have a value; take the line out"),
+        ("SERVER_NAME: null # none", "SERVER_NAME must have a value; take the line out"),
+        ("READ_ONLY: false", "READ_ONLY stands there twice"),
+        ("  SERVER_NAME: Rally", "without blanks before it:  SERVER_NAME: Rally"),
+        ("SERVER_NAME : Rally", "take out the blank before the colon: SERVER_NAME : Rally"),
+        ('"SERVER_NAME": Rally', "leave the name without quotes"),
+        ("SERVER_NAME=Rally", "SERVER_NAME=Rally is not in the form NAME: value"),
         ("settings:", "settings is not in docs/settings.md"),
     ],
 )
@@ -65,6 +82,17 @@ def test_a_setting_that_would_not_take_effect_is_refused(archive, tmp_path, text
     assert remedy in done.stderr
 
 
+def test_a_byte_order_mark_is_refused_by_its_name(archive, tmp_path):
+    settings = tmp_path / "settings.yaml"
+    settings.write_text("READ_ONLY: true\n", encoding="utf-8-sig")
+    options = {"--source": str(archive), "--settings": str(settings)} | GOOD
+
+    done = run_script(*(f"{name}={value}" for name, value in options.items()), environment={})
+
+    assert done.returncode == 2
+    assert done.stderr.endswith("begins with a byte order mark; save it as UTF-8 without one\n")
+
+
 def test_an_option_without_its_value_is_refused(archive):
     done = run_script("--project", environment={})
 
@@ -78,6 +106,7 @@ def test_help_tells_every_option():
     assert done.returncode == 0
     for option in ("--project", "--settings", "--alert-email", "--no-public-invoker"):
         assert f"\n  {option} " in done.stdout
+    assert "Give the same ones each time" in done.stdout
 
 
 def test_an_error_of_google_stops_the_script_with_its_message(gcloud, archive):
