@@ -14,6 +14,7 @@ RallyMcpError
 ├─ UpstreamError         Rally or another upstream failed; the message never quotes it
 │  ├─ UpstreamRejected     502  it answered, and not usefully
 │  ├─ UpstreamUnavailable  503  it is down or overloaded; carries retry_after
+│  │  └─ StoreUnavailable    503  so is the database, which logs and alerts tell apart
 │  └─ UpstreamTimeout      504  it did not answer in time
 └─ ConfigurationError    500  refuses to start; names the variable and the remedy
 

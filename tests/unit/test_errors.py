@@ -1,4 +1,4 @@
-"""The error tree: each leaf means one HTTP status and one tool error, as its drawing says."""
+"""The error tree: each error that is raised means one HTTP status and one tool error."""
 
 import json
 import re
@@ -6,7 +6,13 @@ import re
 import pytest
 
 from rally_mcp import errors
-from rally_mcp.errors import RallyMcpError, RateLimited, SignInPrompt, SignInRequired
+from rally_mcp.errors import (
+    RallyMcpError,
+    RateLimited,
+    SignInPrompt,
+    SignInRequired,
+    UpstreamUnavailable,
+)
 from rally_mcp.tools.catalogue import ALL_TOOLS
 from rally_mcp.tools.results import tool_error
 from rally_mcp.web.responses import json_error
@@ -18,7 +24,7 @@ PROMPT = SignInPrompt(
     code_expected=True,
 )
 DRAWN = re.compile(r"^[│ ]*[├└]─ (\w+)(?: +(\d{3}))?", re.MULTILINE)
-STATUS_BY_LEAF = {
+STATUS_BY_ERROR = {
     "InvalidInput": 400,
     "SignInRequired": 401,
     "GrantEnded": 401,
@@ -29,6 +35,7 @@ STATUS_BY_LEAF = {
     "InvalidClient": 401,
     "UpstreamRejected": 502,
     "UpstreamUnavailable": 503,
+    "StoreUnavailable": 503,
     "UpstreamTimeout": 504,
     "ConfigurationError": 500,
 }
@@ -41,34 +48,35 @@ def tree(root: type[RallyMcpError]) -> list[type[RallyMcpError]]:
     return [found for error in below for found in (error, *tree(error))]
 
 
-def is_leaf(error: type[RallyMcpError]) -> bool:
-    return tree(error) == []
+def is_raised(error: type[RallyMcpError]) -> bool:
+    """Tell whether anything raises it: the others only group what they stand above."""
+    return tree(error) == [] or error is UpstreamUnavailable
 
 
-LEAVES = [error for error in tree(RallyMcpError) if is_leaf(error)]
+RAISED = [error for error in tree(RallyMcpError) if is_raised(error)]
 
 
 def made(error: type[RallyMcpError]) -> RallyMcpError:
     return error(**MADE_WITH.get(error, {"message": "What happened; what to do."}))
 
 
-def test_the_drawing_shows_every_error_and_each_leafs_status():
+def test_the_drawing_shows_every_error_and_the_status_of_each_that_is_raised():
     drawn = DRAWN.findall(errors.__doc__)
 
     assert [name for name, _ in drawn] == [error.__name__ for error in tree(RallyMcpError)]
-    assert {name: int(status) for name, status in drawn if status} == STATUS_BY_LEAF
+    assert {name: int(status) for name, status in drawn if status} == STATUS_BY_ERROR
 
 
-def test_every_leaf_has_a_status():
-    assert {error.__name__: error.http_status for error in LEAVES} == STATUS_BY_LEAF
+def test_every_error_that_is_raised_has_a_status():
+    assert {error.__name__: error.http_status for error in RAISED} == STATUS_BY_ERROR
 
 
-@pytest.mark.parametrize("error", LEAVES, ids=lambda error: error.__name__)
-def test_a_leaf_is_one_http_answer(error):
+@pytest.mark.parametrize("error", RAISED, ids=lambda error: error.__name__)
+def test_an_error_is_one_http_answer(error):
     answer = json_error(made(error))
 
     body = json.loads(answer.body)
-    assert answer.status_code == STATUS_BY_LEAF[error.__name__]
+    assert answer.status_code == STATUS_BY_ERROR[error.__name__]
     assert set(body) == {"error", "message"}
     assert body["message"] == made(error).message
     assert ("retry-after" in answer.headers) == hasattr(made(error), "retry_after")
@@ -76,8 +84,8 @@ def test_a_leaf_is_one_http_answer(error):
 
 
 @pytest.mark.parametrize("tool", ALL_TOOLS, ids=lambda tool: tool.name)
-@pytest.mark.parametrize("error", LEAVES, ids=lambda error: error.__name__)
-def test_a_leaf_is_one_tool_error(error, tool):
+@pytest.mark.parametrize("error", RAISED, ids=lambda error: error.__name__)
+def test_an_error_is_one_tool_error(error, tool):
     result = tool_error(tool, made(error))
 
     [content] = result.content
@@ -105,7 +113,7 @@ def test_a_sign_in_notice_comes_before_what_to_do():
 
 
 @pytest.mark.parametrize(
-    "error", [leaf for leaf in LEAVES if leaf is not SignInRequired], ids=lambda leaf: leaf.__name__
+    "error", [each for each in RAISED if each is not SignInRequired], ids=lambda each: each.__name__
 )
 def test_a_message_that_quotes_rally_comes_clean_and_bounded(error):
     quoted = {**MADE_WITH.get(error, {}), "message": "No\u202e\n\u200bgo " + "x" * 2_000}
