@@ -39,6 +39,8 @@ class ClientFile:
         """Read a file that may not be there. Raises InvalidInput."""
         try:
             target = path.resolve()
+            if target.is_symlink():  # from Python 3.13 on, a link in a circle resolves to itself
+                raise InvalidInput(f"{path} is a symbolic link that leads back to itself.")
             if not target.exists():
                 return cls(target, None, {})
             if not target.is_file():
