@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -20,6 +19,7 @@ from devtools.doctor.functions import (
     function_checks,
 )
 from devtools.doctor.google_cloud import Database, Google
+from devtools.doctor.requests import origin_of
 from devtools.doctor.sign_in import Upstream
 from rally_mcp.settings import Function
 
@@ -43,7 +43,7 @@ def deployment_checks(
     oauth_callback = function_checks(
         outside,
         Function.OAUTH_CALLBACK,
-        lambda: f"{_origin(signing_in.redirect_uri.value)}/callback/health",
+        lambda: f"{origin_of(signing_in.redirect_uri.value)}/callback/health",
         (signing_in.redirect_uri,),
     )
     functions = (mcp.function, auth.function, oauth_callback)
@@ -198,8 +198,3 @@ def _google(
         *google_cloud.database_checks(google, database, credentials, is_required=False),
         Check("client secrets", read_secrets, (credentials, server), ", ".join),
     )
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"

@@ -1,12 +1,11 @@
 """What an MCP client discovers: the resource (RFC 9728) and its authorization server (RFC 8414)."""
 
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from devtools.doctor.checks import Failed
-from devtools.doctor.requests import Requests, quoted, read
+from devtools.doctor.requests import Requests, origin_of, quoted, read
 from rally_mcp.authorization_server import resource_metadata
 from rally_mcp.setting_types import Origin
 from rally_mcp.settings import Function
@@ -75,11 +74,8 @@ async def resource(requests: Requests, mcp_url: str) -> ResourceMetadata:
 
 async def resource_at_root(requests: Requests, mcp_url: str) -> None:
     """Compare the metadata at its other address, byte for byte."""
-    parts = urlsplit(mcp_url)
     _, root = resource_metadata.paths(mcp_url)
-    await _compare(
-        requests, resource_metadata.url(mcp_url), f"{parts.scheme}://{parts.netloc}{root}"
-    )
+    await _compare(requests, resource_metadata.url(mcp_url), f"{origin_of(mcp_url)}{root}")
 
 
 async def server(requests: Requests, issuer: str) -> ServerMetadata:

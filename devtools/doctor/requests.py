@@ -37,6 +37,12 @@ _LONGEST_QUOTE = 120
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
+def origin_of(url: str) -> str:
+    """Return scheme, host and port of a URL."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def new_client() -> httpx.AsyncClient:
     """Return the client of a run. It believes the environment's proxy and certificate variables.
 

@@ -14,7 +14,14 @@ from devtools.doctor.functions import Outside
 from devtools.doctor.google_cloud import Database, Google
 from devtools.doctor.report import Report
 from devtools.doctor.requests import Requests
-from tests.fixtures.deployment import AUTH_ORIGIN, CALLBACK_ORIGIN, MCP_ORIGIN, TLS, Clock
+from tests.fixtures.deployment import (
+    AUTH_ORIGIN,
+    CALLBACK_ORIGIN,
+    MCP_ORIGIN,
+    RALLY_ORIGIN,
+    TLS,
+    Clock,
+)
 
 MCP_URL = f"{MCP_ORIGIN}/mcp"
 HEALTH = {
@@ -26,6 +33,7 @@ RESOURCE = f"{MCP_ORIGIN}/.well-known/oauth-protected-resource"
 SERVER = f"{AUTH_ORIGIN}/.well-known/oauth-authorization-server"
 OPENID = f"{AUTH_ORIGIN}/.well-known/openid-configuration"
 LINK = f"{AUTH_ORIGIN}/auth"
+DOOR = f"{RALLY_ORIGIN}/login/oauth2/auth"
 
 Change = Callable[[httpx.Response], httpx.Response]
 """What becomes of an answer."""

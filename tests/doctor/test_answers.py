@@ -12,10 +12,8 @@ from devtools.doctor.functions import Outside
 from devtools.doctor.google_cloud import Google
 from devtools.doctor.requests import MOST_BYTES, Requests
 from rally_mcp.bootstrap.foundations import now
-from tests.doctor.examined import HEALTH, RESOURCE, Change, Examined, failed, instead
-from tests.fixtures.deployment import RALLY_ORIGIN
+from tests.doctor.examined import DOOR, HEALTH, RESOURCE, Change, Examined, failed, instead
 
-DOOR = f"{RALLY_ORIGIN}/login/oauth2/auth"
 TOO_LONG = "x" * (MOST_BYTES + 1)
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from rally_mcp.sign_in.records import PRINCIPALS
 from tests.doctor.examined import (
+    DOOR,
     HEALTH,
     Change,
     Examined,
@@ -12,11 +13,10 @@ from tests.doctor.examined import (
     no_connection,
     outcomes,
 )
-from tests.fixtures.deployment import CALLBACK_ORIGIN, CALLBACK_URL, RALLY_ORIGIN
+from tests.fixtures.deployment import CALLBACK_ORIGIN, CALLBACK_URL
 from tests.fixtures.raw_http import served
 from tests.fixtures.stored import stored_rows
 
-DOOR = f"{RALLY_ORIGIN}/login/oauth2/auth"
 SAME_EVERYWHERE = (
     "set STORAGE, GOOGLE_CLOUD_PROJECT, FIRESTORE_DATABASE (or SQLITE_PATH) and UPSTREAMS to the "
     "same on all three functions"

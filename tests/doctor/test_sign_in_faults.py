@@ -10,6 +10,7 @@ from rally_mcp.errors import UpstreamUnavailable
 from rally_mcp.storage.sqlite import SqliteStore
 from tests.doctor.examined import (
     AUTH_ORIGIN,
+    DOOR,
     LINK,
     MCP_URL,
     Change,
@@ -19,10 +20,9 @@ from tests.doctor.examined import (
     no_connection,
     outcomes,
 )
-from tests.fixtures.deployment import CALLBACK_URL, RALLY_ORIGIN, Deployment
+from tests.fixtures.deployment import CALLBACK_URL, Deployment
 from tests.fixtures.raw_http import served
 
-DOOR = f"{RALLY_ORIGIN}/login/oauth2/auth"
 AT_RALLY = "upstream's authorization endpoint"
 
 

@@ -5,11 +5,12 @@ import json
 import pytest
 
 from devtools import client_config
+from devtools.doctor.google_cloud import COLLECTIONS, Database, secret_name
 from rally_mcp.bootstrap.configuration import load
 from rally_mcp.identity_providers.registry import UPSTREAMS
 from rally_mcp.settings import Function, Settings
 from tests.fixtures import url_map as url_map_rules
-from tests.infra.terraform import INFRA, Plan
+from tests.infra.terraform import INFRA, NEEDED, Plan
 
 GIVEN_BY_TERRAFORM = {
     "MCP_URL",
@@ -65,6 +66,15 @@ def test_a_function_is_told_of_the_secrets_that_it_needs_and_of_no_other(
     told = {name for name in domain_plan.environment(function) if name.endswith("_SECRET")}
 
     assert told == needed
+
+
+def test_what_doctor_looks_for_is_what_is_made(plan: Plan, domain_plan: Plan) -> None:
+    [made] = plan.resources("google_firestore_database").values()
+    database = Database(NEEDED["project_id"], made["name"])
+    secrets = {secret_name(database, upstream) for upstream in UPSTREAMS}
+
+    assert set(plan.resources("google_firestore_field")) == set(COLLECTIONS)
+    assert set(domain_plan.resources("google_secret_manager_secret")) == secrets
 
 
 def test_clients_are_configured_as_by_the_config_command(plan: Plan) -> None:
