@@ -1,5 +1,5 @@
 locals {
-  database    = coalesce(var.database, "${var.name_prefix}rally-mcp")
+  database    = coalesce(var.database, local.deployment)
   collections = ["oauth_states", "principals", "oauth_clients", "replay_marks", "attempts"]
 }
 

@@ -3,7 +3,6 @@
 locals {
   load_balancer = var.domain == null ? {} : local.functions
   on_domain     = var.domain == null ? 0 : 1
-  balancer_name = "${var.name_prefix}rally-mcp"
 }
 
 resource "google_compute_region_network_endpoint_group" "function" {
@@ -39,7 +38,7 @@ resource "google_compute_backend_service" "function" {
 resource "google_compute_url_map" "this" {
   count = local.on_domain
 
-  name            = local.balancer_name
+  name            = local.deployment
   default_service = google_compute_backend_service.function["mcp_endpoint"].id
 
   host_rule {
@@ -65,7 +64,7 @@ resource "google_compute_security_policy" "throttle" {
   count = local.on_domain
 
   #checkov:skip=CKV_GCP_73:that rule is against Log4j, and nothing here runs Java
-  name        = local.balancer_name
+  name        = local.deployment
   description = "Bounds what one address may ask; the functions bound what one caller may."
 
   rule {
@@ -107,7 +106,7 @@ resource "google_compute_security_policy" "throttle" {
 resource "google_compute_ssl_policy" "this" {
   count = local.on_domain
 
-  name            = local.balancer_name
+  name            = local.deployment
   profile         = "MODERN"
   min_tls_version = "TLS_1_2"
 
@@ -118,7 +117,7 @@ resource "google_compute_managed_ssl_certificate" "this" {
   count = local.on_domain
 
   # Another domain is another certificate, which has to stand before the old one goes.
-  name = "${local.balancer_name}-${substr(sha256(var.domain), 0, 8)}"
+  name = "${local.deployment}-${substr(sha256(var.domain), 0, 8)}"
   managed {
     domains = [var.domain]
   }
@@ -133,7 +132,7 @@ resource "google_compute_managed_ssl_certificate" "this" {
 resource "google_compute_global_address" "this" {
   count = local.on_domain
 
-  name = local.balancer_name
+  name = local.deployment
 
   depends_on = [google_project_service.this]
 }
@@ -141,7 +140,7 @@ resource "google_compute_global_address" "this" {
 resource "google_compute_target_https_proxy" "this" {
   count = local.on_domain
 
-  name             = local.balancer_name
+  name             = local.deployment
   url_map          = google_compute_url_map.this[0].id
   ssl_certificates = [google_compute_managed_ssl_certificate.this[0].id]
   ssl_policy       = google_compute_ssl_policy.this[0].id
@@ -151,7 +150,7 @@ resource "google_compute_target_https_proxy" "this" {
 resource "google_compute_global_forwarding_rule" "https" {
   count = local.on_domain
 
-  name                  = local.balancer_name
+  name                  = local.deployment
   load_balancing_scheme = "EXTERNAL_MANAGED"
   target                = google_compute_target_https_proxy.this[0].id
   ip_address            = google_compute_global_address.this[0].id

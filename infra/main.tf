@@ -27,6 +27,9 @@ locals {
     }
   }
 
+  # What there is once, and what begins the names of what there is several times.
+  deployment = "${var.name_prefix}rally-mcp"
+
   names = { for key in keys(local.functions) : key => "${var.name_prefix}${replace(key, "_", "-")}" }
 
   # Known before anything exists, because Cloud Run makes them of name, project number and region: so
@@ -39,7 +42,7 @@ locals {
   auth_url     = local.origins["auth_redirect"]
   callback_url = "${local.origins["oauth_callback"]}/callback"
 
-  role_prefix = replace("${var.name_prefix}rally_mcp", "-", "_")
+  role_prefix = replace(local.deployment, "-", "_")
   labels      = merge({ app = "rally-mcp" }, var.labels)
 }
 

@@ -24,7 +24,7 @@ locals {
   service_names = join(" OR ", [for name in values(local.names) : "\"${name}\""])
   request_logs = join(" OR ", [
     "(resource.type=\"cloud_run_revision\" AND resource.labels.service_name=(${local.service_names}))",
-    "(resource.type=\"http_load_balancer\" AND resource.labels.url_map_name=\"${var.name_prefix}rally-mcp\")",
+    "(resource.type=\"http_load_balancer\" AND resource.labels.url_map_name=\"${local.deployment}\")",
   ])
   sign_in_addresses = "(${local.request_logs}) AND httpRequest.requestUrl=~\"/(auth|authorize|authorize/complete|callback)[?]\""
 }
@@ -71,7 +71,7 @@ resource "google_logging_metric" "this" {
 resource "google_monitoring_notification_channel" "email" {
   for_each = toset(var.alert_emails)
 
-  display_name = "${var.name_prefix}rally-mcp ${each.key}"
+  display_name = "${local.deployment} ${each.key}"
   type         = "email"
   labels       = { email_address = each.key }
 
@@ -144,7 +144,7 @@ resource "google_monitoring_alert_policy" "this" {
 resource "google_monitoring_uptime_check_config" "health" {
   for_each = local.functions
 
-  display_name = "${var.name_prefix}rally-mcp-${replace(each.key, "_", "-")}"
+  display_name = "${local.deployment}-${replace(each.key, "_", "-")}"
   period       = "300s"
   timeout      = "30s" # a cold start is no failure
 
@@ -176,7 +176,7 @@ resource "google_monitoring_uptime_check_config" "health" {
 }
 
 resource "google_logging_project_exclusion" "sign_in_addresses" {
-  name        = "${var.name_prefix}rally-mcp-sign-in-addresses"
+  name        = "${local.deployment}-sign-in-addresses"
   description = "Requests whose addresses carry state, codes or tickets of a sign-in."
   filter      = local.sign_in_addresses
 

@@ -2,7 +2,7 @@
 # not; earlier ones stay for a way back.
 
 locals {
-  source_bucket = "${var.project_id}-${var.name_prefix}rally-mcp-source"
+  source_bucket = "${var.project_id}-${local.deployment}-source"
   source_hash   = fileexists(var.source_archive) ? filesha256(var.source_archive) : "not-built"
 }
 
@@ -57,7 +57,7 @@ resource "google_storage_bucket_object" "source" {
 
 resource "google_artifact_registry_repository" "images" {
   #checkov:skip=CKV_GCP_84:images of published source code; Google's own key encrypts them
-  repository_id = "${var.name_prefix}rally-mcp"
+  repository_id = local.deployment
   location      = var.region
   format        = "DOCKER"
   description   = "Images that Cloud Functions builds."
